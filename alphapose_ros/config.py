@@ -1,0 +1,331 @@
+"""Every setting of the package: default, meaning, limits; one declaration for all its doors.
+
+A setting has a dotted name (``tracker.max_age_s``), by which YAML files in ROS parameter form,
+the command line (``--set tracker.max_age_s=3``) and ROS parameters reach it. All are checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds for one setting, besides its type."""
+
+    meaning: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = False  # may change between two frames; others only while the node is inactive
+
+
+def setting(
+    default: bool | int | float | str,
+    meaning: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    live: bool = False,
+) -> Any:
+    """Declare one setting of a section."""
+    rules = Rules(meaning, low, high, choices, live)
+    return field(default=default, metadata={"rules": rules})
+
+
+@dataclass(frozen=True)
+class Section:
+    """Base of the sections: checks every value when it is made.
+
+    Raises:
+        ValueError: a value has the wrong type, is out of range, or is none of the choices.
+    """
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            rules = item.metadata.get("rules")
+            if rules is not None:
+                value = _checked(item.name, getattr(self, item.name), item.default, rules)
+                object.__setattr__(self, item.name, value)
+
+
+def _checked(name: str, value: Any, default: Any, rules: Rules) -> Any:
+    wanted = type(default)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        raise ValueError(f"{name}: {value!r} is no {wanted.__name__}")
+    if rules.choices and value not in rules.choices:
+        raise ValueError(f"{name}: {value!r} is none of {', '.join(rules.choices)}")
+    if rules.low is not None and not rules.low <= value <= rules.high:
+        raise ValueError(f"{name}: {value!r} is not in {rules.low} .. {rules.high}")
+    return value
+
+
+@dataclass(frozen=True)
+class DetectorConfig(Section):
+    """How people are found in the image."""
+
+    name: str = setting("hog", "Detector", choices=("hog", "file"))
+    boxes_file: str = setting(
+        "", "For detector 'file': COCO results or AlphaPose detections (JSON) with boxes per frame"
+    )
+    score_threshold: float = setting(
+        0.1, "Smallest score of a box (paper: 0.1)", low=0.0, high=1.0, live=True
+    )
+    nms: str = setting(
+        "hard",
+        "How overlapping boxes are thinned out",
+        choices=("hard", "linear", "gaussian"),
+        live=True,
+    )
+    nms_iou: float = setting(
+        0.6, "Largest IoU of two boxes that both stay (paper: 0.6)", low=0.0, high=1.0, live=True
+    )
+    max_people: int = setting(100, "Most boxes kept per frame", low=1, high=1000, live=True)
+    hog_smallest_person: float = setting(
+        0.14,
+        "Detector 'hog': height of the smallest people in parts of the image's",
+        low=0.02,
+        high=1.0,
+    )
+
+
+@dataclass(frozen=True)
+class PoseConfig(Section):
+    """How keypoints are found in a box."""
+
+    model: str = setting("fastpose_small_halpe_136", "Pose weights by name; see `alphapose models`")
+    weights: str = setting("", "Weights file for the model's network, in place of its own")
+    batch_size: int = setting(32, "Most crops in one run of the network", low=1, high=512)
+
+
+@dataclass(frozen=True)
+class SuppressionConfig(Section):
+    """Pose NMS: one pose per person (paper 3.4)."""
+
+    name: str = setting("parametric", "Pose NMS", choices=("parametric", "none"))
+    score_scale: float = setting(
+        0.3, "sigma_1 of Eq. 17: scores far above it count fully", low=1e-3, high=10.0, live=True
+    )
+    distance_scale: float = setting(
+        0.01, "sigma_2 of Eq. 18, in squared parts of the box", low=1e-6, high=1.0, live=True
+    )
+    distance_weight: float = setting(
+        1.0, "lambda of Eq. 19: weight of distances beside scores", low=0.0, high=10.0, live=True
+    )
+    threshold: float = setting(
+        0.25, "eta of Eq. 16: poses more alike than this are one", low=0.0, high=11.0, live=True
+    )
+
+
+@dataclass(frozen=True)
+class TrackerConfig(Section):
+    """How people are followed from frame to frame (paper 4.2)."""
+
+    name: str = setting("msim", "Tracker", choices=("msim",))
+    max_cost: float = setting(
+        0.8,
+        "Largest cost of a match: 1 - IoU and pose distance, fused (Eq. 22)",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    relaxed_max_cost: float = setting(
+        0.95, "The same in the last, relaxed stage", low=0.0, high=1.0, live=True
+    )
+    pose_weight: float = setting(
+        0.5, "Part of the pose distance in the fused cost", low=0.0, high=1.0, live=True
+    )
+    min_score: float = setting(
+        0.3, "Smallest score of a box that begins a track", low=0.0, high=1.0, live=True
+    )
+    confirm_hits: int = setting(
+        3, "Frames in which a person must be seen to be confirmed", low=1, high=100, live=True
+    )
+    tentative_age_s: float = setting(
+        0.7, "Seconds until an unconfirmed track ends unseen", low=0.0, high=60.0, live=True
+    )
+    max_age_s: float = setting(
+        2.0, "Seconds until a lost track ends", low=0.0, high=3600.0, live=True
+    )
+
+
+@dataclass(frozen=True)
+class OutputConfig(Section):
+    """What is shown; nothing here changes `poses` and `tracks`."""
+
+    keypoint_score: float = setting(
+        0.3, "Smallest score of a keypoint that is drawn", low=0.0, high=1.0, live=True
+    )
+    marker_lifetime_s: float = setting(
+        0.5,
+        "Seconds until RViz forgets a marker by itself; 0 = never",
+        low=0.0,
+        high=60.0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True)
+class Config(Section):
+    """All settings of the package."""
+
+    device: str = setting("auto", "Where networks run: auto, cpu, cuda or cuda:N")
+    threads: int = setting(
+        0, "Processor threads of the networks; 0 = all but one up to 4 cores", low=0, high=256
+    )
+    autostart: bool = setting(True, "Whether the node configures and activates itself")
+    image_reliability: str = setting(
+        "best_effort",
+        "Delivery of images; reliable loses nothing and waits longer",
+        choices=("best_effort", "reliable"),
+    )
+    image_timeout_s: float = setting(
+        5.0, "Seconds without an image until the node warns", low=0.1, high=3600.0, live=True
+    )
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    pose: PoseConfig = field(default_factory=PoseConfig)
+    suppression: SuppressionConfig = field(default_factory=SuppressionConfig)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+
+
+def leaves(section: Section, prefix: str = "") -> dict[str, tuple[Any, Rules]]:
+    """Return {dotted name: (value, rules)} of every setting in ``section``, in order."""
+    found = {}
+    for item in fields(section):
+        value = getattr(section, item.name)
+        if isinstance(value, Section):
+            found.update(leaves(value, f"{prefix}{item.name}."))
+        else:
+            found[prefix + item.name] = (value, item.metadata["rules"])
+    return found
+
+
+def with_values(config: Section, values: Mapping[str, Any]) -> Any:
+    """Return ``config`` with some settings changed.
+
+    Args:
+        config: a section or the whole Config.
+        values: {dotted name: value}.
+
+    Raises:
+        KeyError: there is no setting of that name; the nearest names are given.
+        ValueError: a value breaks the rules of its setting.
+    """
+    known = leaves(config)
+    for name in values:
+        if name not in known:
+            raise KeyError(f"unknown setting {name!r}; {_nearest(name, known)}")
+    changes: dict[str, Any] = {}
+    for item in fields(config):
+        inner = {
+            name.split(".", 1)[1]: value
+            for name, value in values.items()
+            if name.startswith(item.name + ".")
+        }
+        if inner:
+            changes[item.name] = _section_with_values(config, item.name, inner)
+        elif item.name in values:
+            changes[item.name] = values[item.name]
+    return replace(config, **changes)
+
+
+def _section_with_values(config: Section, name: str, values: Mapping[str, Any]) -> Any:
+    try:
+        return with_values(getattr(config, name), values)
+    except ValueError as error:
+        raise ValueError(f"{name}.{error}") from None
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"did you mean {', '.join(near)}?" if near else "see config/pose.yaml for all names"
+
+
+def load_config(path: str | Path | None = None) -> Config:
+    """Read settings from a YAML file in ROS parameter form; what it leaves out keeps its default.
+
+    Args:
+        path: the file, or None for the defaults.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no ROS parameter file, or holds a wrong value or an unknown setting.
+    """
+    if path is None:
+        return Config()
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        tree = yaml.safe_load(text) or {}
+        parameters: dict[str, Any] = {}
+        for node in tree.values():
+            parameters |= _flat(node["ros__parameters"])
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: not a ROS parameter file (node name, ros__parameters, settings): {error}"
+        ) from None
+    parameters.pop("use_sim_time", None)  # every node's own, not ours
+    try:
+        return with_values(Config(), parameters)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{path}: {error.args[0]}") from None
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            found.update(_flat(value, f"{prefix}{name}."))
+        else:
+            found[prefix + str(name)] = value
+    return found
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Split ``name=value`` of the command line; the value is read as YAML.
+
+    Raises:
+        ValueError: there is no ``=``.
+    """
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise ValueError(f"{text!r}: expected name=value, e.g. tracker.max_age_s=3")
+    return name.strip(), yaml.safe_load(value) if value else ""
+
+
+def to_yaml(config: Config) -> str:
+    """Return ``config`` as a ROS parameter file with the meaning of every setting."""
+    lines = [
+        "# Settings of the pose node; made by `alphapose config`.",
+        "/**:",
+        "  ros__parameters:",
+    ]
+    section = ""
+    for name, (value, rules) in leaves(config).items():
+        parent, _, leaf = name.rpartition(".")
+        if parent != section:
+            section = parent
+            lines.append(f"    {parent}:")
+        indent = "      " if parent else "    "
+        lines.append(f"{indent}# {rules.meaning}{_limits(rules)}")
+        lines.append(
+            f"{indent}{leaf}: {yaml.safe_dump(value).removesuffix('...' + chr(10)).strip()}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _limits(rules: Rules) -> str:
+    if rules.choices:
+        return f" ({', '.join(rules.choices)})"
+    if rules.low is not None:
+        return f" ({rules.low:g} .. {rules.high:g})"
+    return ""

@@ -1,0 +1,37 @@
+"""Tests talk over shared memory only, apart from every other ROS 2 program on the machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = TemporaryDirectory(prefix="alphapose_ros_test_")
+
+# Before rclpy starts, for this process and all that it starts: no socket is opened, no image lost.
+os.environ.pop("FASTRTPS_DEFAULT_PROFILES_FILE", None)
+os.environ.update(
+    FASTDDS_BUILTIN_TRANSPORTS="SHM?max_msg_size=16MB&sockets_size=16MB",
+    ROS_AUTOMATIC_DISCOVERY_RANGE="SYSTEM_DEFAULT",
+    ROS_DOMAIN_ID=str(1 + os.getpid() % 101),
+    ROS_HOME=FOLDER.name,
+    ROS_LOG_DIR=FOLDER.name,
+)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Real clips and annotations, which are not part of the package."""
+    folder = Path(os.environ.get("ALPHAPOSE_TEST_DATA", ROOT / "../shared/data"))
+    if not folder.is_dir():
+        pytest.skip(f"needs the test data in {folder} (or where ALPHAPOSE_TEST_DATA says)")
+    return folder.resolve()
