@@ -1,0 +1,107 @@
+"""The order of the stages: one frame in, its people out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from alphapose_ros.config import Config
+from alphapose_ros.detection import build_detector
+from alphapose_ros.devices import limit_threads
+from alphapose_ros.frame import Frame, Poses, Tracks
+from alphapose_ros.pose import build_estimator
+from alphapose_ros.skeletons import Skeleton
+from alphapose_ros.suppression import pose_nms
+from alphapose_ros.tracking import build_tracker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What one frame gave."""
+
+    poses: Poses  # after pose NMS
+    tracks: Tracks
+    stage_ms: dict[str, float]  # duration by stage
+
+
+class Laps:
+    """How long one thing after the other takes."""
+
+    def __init__(self) -> None:
+        self.ms: dict[str, float] = {}
+        self._start_s = time.perf_counter()
+
+    def end(self, name: str) -> None:
+        """Note the time since the last end under ``name``."""
+        now_s = time.perf_counter()
+        self.ms[name] = 1e3 * (now_s - self._start_s)
+        self._start_s = now_s
+
+
+class Pipeline:
+    """Detect, estimate poses, suppress doubles, track: the same for topics, bags and videos.
+
+    Raises:
+        ValueError, FileNotFoundError, CheckpointError: a setting, file or network does not fit.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        limit_threads(config.threads)
+        self._detector = build_detector(config.detector)
+        self._estimator = build_estimator(config.pose, config.device)
+        self._tracker = build_tracker(config.tracker)
+        self._stamp_ns: int | None = None
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The skeleton of all poses that come out."""
+        return self._estimator.skeleton
+
+    def __call__(self, frame: Frame) -> Tracks:
+        """Return the people of one frame; frames come in the order of their stamps."""
+        return self.run(frame).tracks
+
+    def run(self, frame: Frame) -> Result:
+        """Return poses, tracks and durations of one frame.
+
+        Where the stamp goes back (a bag begins anew), tracking starts afresh.
+        """
+        laps = Laps()
+        people = self._detector(frame.image, frame.index)
+        laps.end("detect")
+        poses = self._estimator(frame.image, people)
+        laps.end("pose")
+        poses = pose_nms(poses, self._config.suppression.name, self._config.suppression)
+        laps.end("suppress")
+        tracks = self._track(poses, frame.stamp_ns)
+        laps.end("track")
+        return Result(poses=poses, tracks=tracks, stage_ms=laps.ms)
+
+    def process(self, frames: Iterable[Frame]) -> Iterator[Tracks]:
+        """Return the people of each frame of a stream, as they come."""
+        for frame in frames:
+            yield self(frame)
+
+    def reset(self) -> None:
+        """Forget all people seen so far."""
+        self._tracker.reset()
+        self._stamp_ns = None
+
+    def reconfigure(self, config: Config) -> None:
+        """Take over changed live settings; call between two frames only."""
+        self._config = config
+        self._detector.config = config.detector
+        self._tracker.config = config.tracker
+
+    def _track(self, poses: Poses, stamp_ns: int) -> Tracks:
+        if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
+            back_s = (self._stamp_ns - stamp_ns) / 1e9
+            log.warning("stamps went back by %.3f s: tracking starts afresh", back_s)
+            self.reset()
+        self._stamp_ns = stamp_ns
+        return self._tracker.update(poses, stamp_ns)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from alphapose_ros.boxes import iou
+from alphapose_ros.config import DetectorConfig
+from alphapose_ros.detection import DETECTORS, build_detector
+from alphapose_ros.frame import Detections
+
+
+@pytest.fixture
+def boxes_file(tmp_path):
+    path = tmp_path / "boxes.json"
+    entries = [
+        {"image_id": "clip/0002.jpg", "category_id": 1, "bbox": [10, 20, 30, 60], "score": 0.9},
+        {"image_id": 2, "category_id": 1, "bbox": [110, 20, 30, 60], "score": 0.05},
+        {"image_id": 2, "category_id": 3, "bbox": [0, 0, 30, 60], "score": 0.9},
+        {"image_id": "7.png", "bbox": [0, 0, 5, 5], "score": 0.4},
+    ]
+    path.write_text(json.dumps(entries))
+    return path
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_every_detector_gives_detections_of_a_grey_image(name, boxes_file):
+    detector = build_detector(DetectorConfig(name=name, boxes_file=str(boxes_file)))
+    found = detector(np.full((120, 160, 3), 127, np.uint8), 0)
+    assert isinstance(found, Detections)
+    assert len(found) == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (40, 2000, 3)])
+def test_the_people_detector_survives_odd_sizes(shape):
+    build_detector(DetectorConfig())(np.zeros(shape, np.uint8))
+
+
+def test_boxes_of_a_file_come_with_their_frame(boxes_file):
+    detector = build_detector(DetectorConfig(name="file", boxes_file=str(boxes_file)))
+    image = np.zeros((100, 200, 3), np.uint8)
+    np.testing.assert_array_equal(detector(image, 2).boxes, [[10, 20, 40, 80]])
+    np.testing.assert_array_equal(detector(image, 7).boxes, [[0, 0, 5, 5]])
+    assert len(detector(image, 3)) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "no list of detections but a dict"),
+        ("[1", "not JSON"),
+        ('[{"image_id": 1, "score": 1}]', "entry 0: needs image_id, bbox"),
+        ('[{"image_id": "x", "bbox": [0, 0, 1, 1], "score": 1}]', "no frame number"),
+        ('[{"image_id": 1, "bbox": [0, 0, 1], "score": 1}]', "entry 0"),
+    ],
+)
+def test_a_malformed_file_is_refused_with_the_entry(tmp_path, text, message):
+    path = tmp_path / "boxes.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        build_detector(DetectorConfig(name="file", boxes_file=str(path)))
+
+
+def test_a_missing_file_names_the_setting():
+    with pytest.raises(FileNotFoundError, match=r"detector\.boxes_file"):
+        build_detector(DetectorConfig(name="file", boxes_file="nowhere.json"))
+
+
+def test_unusable_boxes_and_weak_ones_go(monkeypatch):
+    boxes = [[0, 0, 9, 9], [np.nan, 0, 9, 9], [0, 0, np.inf, 9], [9, 9, 0, 0], [50, 0, 60, 9]]
+    bad = Detections(boxes=boxes, scores=[0.9, 0.9, 0.9, 0.9, 0.09])
+    monkeypatch.setitem(DETECTORS, "hog", lambda config: lambda image, index: bad)
+    found = build_detector(DetectorConfig())(np.zeros((10, 10, 3), np.uint8))
+    np.testing.assert_array_equal(found.boxes, [[0, 0, 9, 9]])
+
+
+def test_live_settings_take_effect_at_once(monkeypatch):
+    boxes = [[i, 0, i + 10, 10] for i in range(5)]
+    five = Detections(boxes=boxes, scores=[0.9, 0.8, 0.7, 0.6, 0.5])
+    monkeypatch.setitem(DETECTORS, "hog", lambda config: lambda image, index: five)
+    detector, image = build_detector(DetectorConfig(nms_iou=1.0)), np.zeros((10, 10, 3), np.uint8)
+    assert len(detector(image)) == 5
+    detector.config = replace(detector.config, max_people=2)
+    assert len(detector(image)) == 2
+    detector.config = replace(detector.config, max_people=5, nms="gaussian", score_threshold=0.45)
+    assert len(detector(image)) < 5
+
+
+def test_people_are_found_on_a_real_street(data):
+    clip = data / "videos/pets09_s2l1_part1"
+    capture = cv2.VideoCapture(str(clip / "video.mp4"))
+    rows = np.loadtxt(clip / "gt_480x360.txt", delimiter=",")
+    detector, hits, people = build_detector(DetectorConfig()), 0, 0
+    for number in range(1, 20):
+        image = capture.read()[1]
+        if number % 6 == 1:
+            x, y, width, height = rows[rows[:, 0] == number, 2:6].T
+            truth = np.stack((x, y, x + width, y + height), axis=1)
+            hits += (iou(truth, detector(image).boxes) >= 0.5).any(axis=1).sum()
+            people += len(truth)
+    assert hits / people > 0.5  # as OpenCV ships it, this is 0

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from alphapose_ros.pose.heatmap import DECODERS, decode, decode_heatmap, decode_integral
+
+
+def test_heatmaps_decode_as_in_the_reference(data):
+    vectors = np.load(data / "reference/vectors/decode_hm.npz")
+    found = decode(torch.from_numpy(vectors["heatmaps"])[None], vectors["bbox"][None])[0]
+    raw = vectors["scores"][:, 0]
+    np.testing.assert_allclose(found[:, 2], np.clip(raw, 0, 1), atol=1e-6)
+    np.testing.assert_allclose(found[raw > 0, :2], vectors["keypoints"][raw > 0], atol=1e-3)
+    assert np.isnan(found[raw <= 0, :2]).all()
+    assert (raw <= 0).any()
+
+
+def test_integrals_decode_as_in_the_reference(data):
+    vectors = np.load(data / "reference/vectors/decode_si.npz")
+    logits, box = torch.from_numpy(vectors["logits"])[None], vectors["bbox"][None]
+    found = decode(logits, box, "integral")[0]
+    np.testing.assert_allclose(found[:, :2], vectors["keypoints_sigmoid"], atol=1e-2)
+    np.testing.assert_allclose(found[:, 2], vectors["scores_sigmoid"][:, 0], atol=1e-6)
+
+
+def test_mean_of_the_normalised_confidences():
+    # One row of confidences (0.2, 0.6, 0.2): x = (0.2*0 + 0.6*1 + 0.2*2) / 1 = 1, score 0.6.
+    heatmap = torch.logit(torch.tensor([[[[0.2, 0.6, 0.2]]]]))
+    torch.testing.assert_close(decode_integral(heatmap), torch.tensor([[[1.0, 0.0, 0.6]]]))
+
+
+def test_the_peak_moves_a_quarter_to_the_higher_neighbours():
+    heatmap = torch.zeros(1, 1, 8, 8)
+    heatmap[0, 0, 3, 4] = 0.8
+    heatmap[0, 0, 3, 5] = heatmap[0, 0, 2, 4] = 0.4
+    torch.testing.assert_close(decode_heatmap(heatmap), torch.tensor([[[4.25, 2.75, 0.8]]]))
+
+
+def test_peaks_at_the_border_and_flat_ones_stay():
+    heatmap = torch.zeros(1, 2, 8, 8)
+    heatmap[0, 0, 0, 7] = 0.5
+    heatmap[0, 1, 4, 4] = 2.0
+    expected = torch.tensor([[[7.0, 0.0, 0.5], [4.0, 4.0, 1.0]]])
+    torch.testing.assert_close(decode_heatmap(heatmap), expected)
+
+
+@pytest.mark.parametrize("method", DECODERS)
+def test_people_of_a_batch_do_not_mix(method):
+    heatmaps = torch.randn(5, 17, 16, 12, generator=torch.Generator().manual_seed(0))
+    boxes = np.random.default_rng(0).random((5, 4)) * 100 + [0, 0, 100, 100]
+    together = decode(heatmaps, boxes, method)
+    alone = [decode(heatmaps[[row]], boxes[[row]], method)[0] for row in range(5)]
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", DECODERS)
+def test_nobody_decodes_to_nobody(method):
+    assert decode(torch.empty(0, 17, 16, 12), np.empty((0, 4)), method).shape == (0, 17, 3)
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ValueError, match="'argmax' is none of heatmap, integral"):
+        decode(torch.zeros(1, 1, 4, 4), np.zeros((1, 4)), "argmax")

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from rclpy.serialization import deserialize_message, serialize_message
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from std_msgs.msg import Header
+
+from alphapose_ros.frame import Poses, Tracks, TrackState
+from alphapose_ros.messages import (
+    About,
+    Dialect,
+    poses_to_message,
+    skeleton_to_message,
+    tracks_from_message,
+    tracks_to_message,
+)
+from alphapose_ros.msg import PoseArray, SkeletonDefinition, TrackedPerson, TrackedPersonArray
+from alphapose_ros.nodes.conversions import RCLPY
+from alphapose_ros.skeletons import SKELETONS, skeleton
+
+BODY = skeleton("coco_17")
+
+
+def some_poses(count=2):
+    keypoints = np.random.default_rng(0).random((count, 17, 3)).astype(np.float32)
+    keypoints[0, 3] = [np.nan, np.nan, 0]
+    return Poses(
+        skeleton=BODY,
+        keypoints=keypoints,
+        boxes=[[10, 20, 40, 80], [-5, 0, 5, 30]],
+        box_scores=[0.9, 0.5],
+        scores=[0.75, 0.25],
+    )
+
+
+def some_tracks():
+    poses = some_poses()
+    keypoints = poses.keypoints.copy()
+    keypoints[1] = [np.nan, np.nan, 0]
+    return Tracks(
+        poses=replace(poses, keypoints=keypoints),
+        ids=[7, 3],
+        states=[TrackState.TRACKED, TrackState.LOST],
+        ages_s=[2.25, 1.9999999999],
+        unseen_s=[0.0, 0.5],
+        hits=[12, 4],
+        detection_rows=[1, -1],
+        velocities_px=[[3, -4], [0, 0]],
+        person_ids=[-1, 2],
+        identity_scores=[np.nan, 0.5],
+    )
+
+
+def about(frame_id="camera"):
+    header = Header(frame_id=frame_id)
+    header.stamp.sec, header.stamp.nanosec = 12, 345
+    return About(header, width=640, height=480, first_id=100)
+
+
+def through_the_wire(message):
+    return deserialize_message(serialize_message(message), type(message))
+
+
+def test_poses_arrive_as_they_were():
+    poses = some_poses()
+    message = through_the_wire(poses_to_message(poses, about(), RCLPY))
+    assert message.header == about().header
+    assert (message.image_width, message.image_height) == (640, 480)
+    assert message.skeleton_id == "coco_17"
+    assert [person.detection_id for person in message.people] == [100, 101]
+    assert message.people[0].bbox.tolist() == [10, 20, 30, 60]
+    for person, keypoints in zip(message.people, poses.keypoints, strict=True):
+        np.testing.assert_array_equal(np.reshape(person.keypoints, (17, 3)), keypoints)
+        assert len(person.keypoints_3d) == len(person.embedding) == 0
+
+
+def test_tracks_arrive_as_they_were():
+    message = through_the_wire(tracks_to_message(some_tracks(), about(), RCLPY))
+    seen, lost = message.people
+    assert (seen.track_id, seen.state, seen.hits) == (7, TrackedPerson.STATE_TRACKED, 12)
+    assert (seen.age.sec, seen.age.nanosec) == (2, 250_000_000)
+    assert seen.pose.detection_id == 101
+    assert seen.velocity_2d.tolist() == [3, -4]
+    assert (seen.person_id, lost.person_id) == ("", "2")
+    assert np.isnan(seen.identity_score)
+    assert lost.state == TrackedPerson.STATE_LOST
+    assert len(lost.pose.keypoints) == 0
+    assert lost.pose.detection_id == 0
+    assert lost.age.nanosec < 10**9
+    assert not seen.position_valid
+    assert np.isnan([seen.position.x, seen.velocity.z, *seen.position_covariance]).all()
+
+
+def test_positions_in_metres_are_marked_valid():
+    tracks = replace(
+        some_tracks(),
+        positions=[[1, 2, 3], [np.nan] * 3],
+        position_covariances=np.tile(np.eye(3), (2, 1, 1)),
+    )
+    seen, lost = tracks_to_message(tracks, about(), RCLPY).people
+    assert (seen.position.x, seen.position.y, seen.position.z) == (1, 2, 3)
+    assert seen.position_covariance.tolist() == np.eye(3).ravel().tolist()
+    assert (seen.position_valid, lost.position_valid) == (True, False)
+
+
+def test_a_message_reads_back_as_the_record():
+    tracks = some_tracks()
+    read = tracks_from_message(tracks_to_message(tracks, about(), RCLPY), BODY)
+    np.testing.assert_array_equal(read.poses.keypoints, tracks.poses.keypoints)
+    np.testing.assert_allclose(read.poses.boxes, tracks.poses.boxes)
+    for name in ("ids", "states", "hits", "person_ids", "velocities_px", "unseen_s"):
+        np.testing.assert_allclose(getattr(read, name), getattr(tracks, name))
+
+
+def test_reading_with_the_wrong_skeleton_is_refused():
+    message = tracks_to_message(some_tracks(), about(), RCLPY)
+    with pytest.raises(ValueError, match="of skeleton 'coco_17', not 'halpe_136'"):
+        tracks_from_message(message, skeleton("halpe_136"))
+
+
+def test_nobody_is_an_empty_message():
+    empty = poses_to_message(Poses.empty(BODY), about(), RCLPY)
+    assert through_the_wire(empty) == PoseArray(
+        header=about().header, image_width=640, image_height=480, skeleton_id="coco_17"
+    )
+    nobody = tracks_to_message(Tracks.empty(BODY), about(), RCLPY)
+    assert isinstance(nobody, TrackedPersonArray)
+    assert len(tracks_from_message(nobody, BODY)) == 0
+
+
+@pytest.mark.parametrize("name", SKELETONS)
+def test_every_skeleton_arrives_whole(name):
+    ours = skeleton(name)
+    message = through_the_wire(skeleton_to_message(ours, Header(), RCLPY))
+    assert isinstance(message, SkeletonDefinition)
+    assert tuple(message.keypoint_names) == ours.names
+    assert np.reshape(message.edges, (-1, 2)).tolist() == ours.edge_rows.tolist()
+    starts_and_end = list(message.group_offsets)
+    bounds = dict(zip(message.group_names, pairwise(starts_and_end), strict=True))
+    assert bounds == {name: tuple(rows) for name, rows in ours.groups.items()}
+    np.testing.assert_allclose(message.sigmas, ours.sigmas, rtol=1e-6)
+
+
+def bag_dialect(root):
+    """Our messages as the bag library knows them, from the same definitions."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    types = {}
+    for file in (root / "msg").glob("*.msg"):
+        types.update(get_types_from_msg(file.read_text(), f"alphapose_ros/msg/{file.stem}"))
+    store.register(types)
+    names = {name.rpartition("/")[2]: name for name in store.types}
+    ours = ("PoseArray", "PersonPose", "TrackedPerson", "TrackedPersonArray", "SkeletonDefinition")
+    full = {name: f"alphapose_ros/msg/{name}" for name in ours}
+    full |= {name: names[name] for name in ("Point", "Vector3")}
+    full |= {"Duration": "builtin_interfaces/msg/Duration"}
+    classes = {name: store.types[path] for name, path in full.items()}
+    return store, Dialect(msgs=SimpleNamespace(**classes), flat=np.ravel)
+
+
+def test_the_same_code_makes_messages_for_bags(root):
+    store, dialect = bag_dialect(root)
+    stamp = store.types["builtin_interfaces/msg/Time"](sec=12, nanosec=345)
+    header = store.types["std_msgs/msg/Header"](stamp=stamp, frame_id="camera")
+    in_bag = tracks_to_message(some_tracks(), About(header, 640, 480, 100), dialect)
+    data = bytes(store.serialize_cdr(in_bag, "alphapose_ros/msg/TrackedPersonArray"))
+    read = deserialize_message(data, TrackedPersonArray)
+    assert read.header == about().header
+    expected = tracks_to_message(some_tracks(), about(), RCLPY)
+    assert [p.pose.detection_id for p in read.people] == [101, 0]
+    np.testing.assert_array_equal(read.people[0].pose.keypoints, expected.people[0].pose.keypoints)

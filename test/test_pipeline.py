@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from alphapose_ros import Frame, Pipeline, load_config
+from alphapose_ros.boxes import iou
+from alphapose_ros.config import Config, with_values
+from alphapose_ros.frame import TrackState
+
+
+def frame(stamp_s=0.0, image=None, index=0):
+    if image is None:
+        image = np.full((240, 320, 3), 90, np.uint8)
+    return Frame(image=image, stamp_ns=round(stamp_s * 1e9), index=index)
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return Pipeline(load_config(None))
+
+
+def test_an_image_without_people_gives_nobody(pipeline):
+    pipeline.reset()
+    tracks = pipeline(frame())
+    assert len(tracks) == 0
+    assert tracks.poses.skeleton is pipeline.skeleton
+
+
+def test_every_stage_is_timed(pipeline):
+    pipeline.reset()
+    result = pipeline.run(frame())
+    assert list(result.stage_ms) == ["detect", "pose", "suppress", "track"]
+    assert all(duration >= 0 for duration in result.stage_ms.values())
+
+
+def test_stamps_that_go_back_start_the_tracking_afresh(pipeline, caplog):
+    pipeline.reset()
+    pipeline(frame(10.0))
+    with caplog.at_level(logging.WARNING):
+        assert len(pipeline(frame(2.0))) == 0
+    assert "stamps went back by 8.000 s" in caplog.text
+
+
+@pytest.fixture
+def file_pipeline(tmp_path):
+    """A pipeline whose boxes come from a file: one person walking to the right."""
+    entries = [
+        {"image_id": index, "bbox": [10 + 4 * index, 60, 50, 120], "score": 0.9}
+        for index in range(12)
+    ]
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps(entries))
+    values = {"detector.name": "file", "detector.boxes_file": str(path)}
+    return Pipeline(with_values(Config(), values))
+
+
+def test_a_stream_gives_one_answer_per_frame(file_pipeline):
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
+    frames = [frame(index / 10, noise, index) for index in range(14)]
+    answers = list(file_pipeline.process(frames))
+    assert [len(tracks) for tracks in answers] == [1] * 14
+    assert {int(tracks.ids[0]) for tracks in answers} == {1}
+    assert answers[11].states.tolist() == [TrackState.TRACKED]
+    assert answers[12].states.tolist() == [TrackState.LOST]
+
+
+def test_live_settings_reach_their_stages(file_pipeline):
+    file_pipeline.reconfigure(with_values(Config(), {"detector.score_threshold": 0.95}))
+    assert len(file_pipeline(frame(0.0, index=0))) == 0
+
+
+def test_people_on_a_real_street_are_detected_posed_and_followed(data):
+    clip = data / "videos/pets09_s2l1_part1"
+    boxes = clip / "video.yolox_nano_416.det_alphapose.json"
+    values = {"detector.name": "file", "detector.boxes_file": str(boxes), "tracker.min_score": 0.4}
+    pipeline = Pipeline(with_values(Config(), values))
+    capture = cv2.VideoCapture(str(clip / "video.mp4"))
+    rows = np.loadtxt(clip / "gt_480x360.txt", delimiter=",")
+    share = []
+    for number in range(1, 31):
+        tracks = pipeline(frame(number / 10, capture.read()[1], number - 1))
+        x, y, width, height = rows[rows[:, 0] == number, 2:6].T
+        truth = np.stack((x, y, x + width, y + height), axis=1)
+        seen = tracks[tracks.detection_rows >= 0]
+        share.append((iou(truth, seen.poses.boxes) >= 0.5).any(axis=1).mean())
+    assert np.mean(share[5:]) > 0.6
+    assert np.nanmedian(seen.poses.keypoints[:, 0, 1] - seen.poses.keypoints[:, 15, 1]) < 0
+
+
+def test_settings_that_do_not_fit_are_refused_when_it_is_built():
+    with pytest.raises(ValueError, match="unknown model"):
+        Pipeline(replace(Config(), pose=replace(Config().pose, model="nothing")))
+    with pytest.raises(ValueError, match="device: 'gpu' is none of"):
+        Pipeline(replace(Config(), device="gpu"))

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from alphapose_ros.config import TrackerConfig
+from alphapose_ros.frame import Poses, TrackState
+from alphapose_ros.skeletons import skeleton
+from alphapose_ros.tracking import TRACKERS, build_tracker
+
+BODY = skeleton("coco_17")
+DT_NS = 100_000_000
+SHAPES = np.random.default_rng(0).random((9, 17, 2))  # how each person holds the limbs
+
+
+def people(places, shapes=None, score=0.9):
+    """Poses of people 40 x 100 px with their upper left corners at ``places``."""
+    corners = np.array(places, float).reshape(-1, 2)
+    shapes = range(len(corners)) if shapes is None else shapes
+    keypoints = [
+        np.concatenate((SHAPES[shape] * [40, 100] + corner, np.full((17, 1), 0.8)), axis=1)
+        for shape, corner in zip(shapes, corners, strict=True)
+    ]
+    return Poses(
+        skeleton=BODY,
+        keypoints=np.reshape(keypoints, (-1, 17, 3)),
+        boxes=np.concatenate((corners, corners + [40, 100]), axis=1),
+        box_scores=np.full(len(corners), score),
+        scores=np.full(len(corners), score),
+    )
+
+
+def tracker(**settings):
+    return build_tracker(TrackerConfig(**settings))
+
+
+def run(one, frames, start_ns=0):
+    """Give a tracker frame after frame; return the last tracks."""
+    for number, frame in enumerate(frames):
+        tracks = one.update(frame, start_ns + number * DT_NS)
+    return tracks
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_every_tracker_lives_with_empty_frames(name):
+    one = tracker(name=name)
+    assert len(one.update(people([]), 0)) == 0
+    assert len(one.update(people([(0, 0)]), DT_NS)) == 1
+
+
+def test_walking_people_keep_their_ids():
+    one = tracker()
+    for step in range(30):
+        tracks = one.update(people([(10 * step, 0), (400 - 10 * step, 150)]), step * DT_NS)
+        assert tracks.ids.tolist() == [1, 2]
+        assert tracks.detection_rows.tolist() == [0, 1]
+    assert tracks.states.tolist() == [TrackState.TRACKED] * 2
+    assert tracks.hits.tolist() == [30, 30]
+    np.testing.assert_allclose(tracks.ages_s, 2.9)
+    np.testing.assert_allclose(tracks.velocities_px, [[100, 0], [-100, 0]], atol=3)
+
+
+def test_people_who_cross_are_told_apart_by_their_poses():
+    one = tracker()
+    for step in range(21):  # they walk through each other, and are listed in turn
+        both = people([(10 * step, 0), (200 - 10 * step, 0)], shapes=[0, 1])
+        tracks = one.update(both[[0, 1] if step % 2 else [1, 0]], step * DT_NS)
+    left_to_right = tracks.ids[tracks.poses.boxes[:, 0] == 200]
+    assert left_to_right.tolist() == [2]  # who was listed second in the first frame
+    assert len(tracks) == 2
+
+
+def test_a_track_is_tentative_until_it_was_seen_often_enough():
+    one = tracker(confirm_hits=3)
+    states = [one.update(people([(0, 0)]), s * DT_NS).states.tolist() for s in range(4)]
+    assert states == [[0], [0], [1], [1]]
+
+
+def test_a_lost_person_is_predicted_and_comes_back_as_the_same():
+    one = tracker(max_age_s=2.0)
+    run(one, [people([(10 * s, 0)]) for s in range(10)])
+    lost = run(one, [people([])] * 5, 10 * DT_NS)
+    assert lost.states.tolist() == [TrackState.LOST]
+    assert lost.detection_rows.tolist() == [-1]
+    assert lost.unseen_s == pytest.approx([0.5])
+    assert np.isnan(lost.poses.keypoints[..., :2]).all()
+    assert lost.poses.boxes[0, 0] == pytest.approx(140, abs=8)
+    back = one.update(people([(150, 0)]), 15 * DT_NS)
+    assert back.ids.tolist() == [1]
+    assert back.states.tolist() == [TrackState.TRACKED]
+
+
+def test_a_track_ends_after_its_time_is_reported_once_and_its_id_never_returns():
+    one = tracker(max_age_s=1.0)
+    run(one, [people([(0, 0)])] * 5)
+    states = [one.update(people([]), s * DT_NS).states.tolist() for s in range(5, 18)]
+    assert states == [[2]] * 10 + [[3], [], []]
+    assert one.update(people([(0, 0)]), 20 * DT_NS).ids.tolist() == [2]
+
+
+def test_time_is_counted_by_stamps_not_by_frames():
+    one = tracker(max_age_s=1.0)
+    run(one, [people([(0, 0)])] * 5)
+    assert one.update(people([]), 400_000_000 + 3 * 10**9).states.tolist() == [TrackState.REMOVED]
+
+
+def test_a_weak_box_continues_a_track_but_begins_none():
+    one = tracker(min_score=0.5)
+    assert len(one.update(people([(0, 0)], score=0.2), 0)) == 0
+    run(one, [people([(0, 0)])] * 3, DT_NS)
+    assert one.update(people([(0, 0)], score=0.2), 9 * DT_NS).detection_rows.tolist() == [0]
+
+
+def test_people_far_apart_are_not_the_same():
+    one = tracker()
+    run(one, [people([(0, 0)])] * 3)
+    tracks = one.update(people([(300, 0)]), 3 * DT_NS)
+    assert tracks.ids.tolist() == [1, 2]
+    assert tracks.states.tolist() == [TrackState.LOST, TrackState.TENTATIVE]
+
+
+def test_ids_go_on_after_a_reset():
+    one = tracker()
+    run(one, [people([(0, 0), (200, 0)])])
+    one.reset()
+    assert one.update(people([(0, 0)]), 0).ids.tolist() == [3]
+
+
+def test_two_trackers_count_for_themselves():
+    for _ in range(2):
+        assert tracker().update(people([(0, 0)]), 0).ids.tolist() == [1]
+
+
+def test_a_stamp_before_the_last_one_is_refused_with_the_remedy():
+    one = tracker()
+    one.update(people([]), 10 * DT_NS)
+    with pytest.raises(ValueError, match=r"went back by 1.000 s; reset\(\) first"):
+        one.update(people([]), 0)
+
+
+def test_a_changed_setting_holds_from_the_next_frame():
+    one = tracker(confirm_hits=3)
+    one.update(people([(0, 0)]), 0)
+    one.config = replace(one.config, confirm_hits=2)
+    assert one.update(people([(0, 0)]), DT_NS).states.tolist() == [TrackState.TRACKED]
+
+
+def test_poses_without_keypoints_are_followed_by_their_boxes():
+    blind = people([(0, 0)])
+    blind = replace(blind, keypoints=np.tile([np.nan, np.nan, 0], (1, 17, 1)))
+    one = tracker()
+    assert run(one, [blind] * 4).ids.tolist() == [1]
