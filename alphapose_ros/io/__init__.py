@@ -1,0 +1,1 @@
+"""The ends of the offline path: videos, bags, result files and pictures; none of it needs ROS."""
