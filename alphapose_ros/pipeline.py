@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from alphapose_ros.config import Config
 from alphapose_ros.detection import build_detector
-from alphapose_ros.devices import limit_threads
+from alphapose_ros.devices import limit_threads, pick_device
 from alphapose_ros.frame import Frame, Poses, Tracks
 from alphapose_ros.pose import build_estimator
 from alphapose_ros.skeletons import Skeleton
@@ -52,8 +52,9 @@ class Pipeline:
     def __init__(self, config: Config) -> None:
         self._config = config
         limit_threads(config.threads)
+        self.device = pick_device(config.device)
         self._detector = build_detector(config.detector)
-        self._estimator = build_estimator(config.pose, config.device)
+        self._estimator = build_estimator(config.pose, self.device)
         self._tracker = build_tracker(config.tracker)
         self._stamp_ns: int | None = None
 

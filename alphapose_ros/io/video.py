@@ -14,7 +14,7 @@ import numpy as np
 logger = logging.getLogger(__name__)
 
 
-class VideoError(Exception):
+class VideoError(OSError):
     """A video or camera that cannot be read or written; the message names it and the remedy."""
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import nn
 
 from alphapose_ros.checkpoints import load_checkpoint
 from alphapose_ros.config import PoseConfig
-from alphapose_ros.devices import pick_device
 from alphapose_ros.pose.estimator import PoseEstimator, TorchBackend
 from alphapose_ros.pose.fastpose import fastpose_res50, fastpose_small
 from alphapose_ros.skeletons import skeleton as find_skeleton
@@ -39,17 +39,17 @@ def build_pose_network(name: str, skeleton: str, **options: int) -> nn.Module:
     return POSE_NETWORKS[name](len(find_skeleton(skeleton).names), **options).eval()
 
 
-def build_estimator(config: PoseConfig, device: str = "auto") -> PoseEstimator:
+def build_estimator(config: PoseConfig, device: torch.device) -> PoseEstimator:
     """Return the estimator that ``config`` describes, with its weights loaded.
 
     Raises:
-        ValueError: there is no such model or device.
+        ValueError: there is no such model.
         FileNotFoundError: the weights file is missing.
         CheckpointError: the weights do not fit.
     """
     weights = find_weights(config.model)
     network = build_pose_network(weights.network, weights.skeleton)
     load_checkpoint(network, config.weights or weights_path(weights))
-    place = pick_device(device)
-    backend = TorchBackend(network.to(place), weights.input_size, place, config.batch_size)
+    network = network.to(device)
+    backend = TorchBackend(network, weights.input_size, device, config.batch_size)
     return PoseEstimator(backend, find_skeleton(weights.skeleton))

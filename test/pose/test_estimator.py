@@ -11,6 +11,8 @@ from alphapose_ros.pose import build_estimator
 from alphapose_ros.pose.estimator import PoseEstimator, TorchBackend, pose_scores
 from alphapose_ros.skeletons import skeleton
 
+CPU = torch.device("cpu")
+
 
 class Brightest(nn.Module):
     """Stands in for a network: every heatmap is the crop's brightness at a quarter."""
@@ -20,7 +22,7 @@ class Brightest(nn.Module):
 
 
 def estimator(batch_size=32):
-    backend = TorchBackend(Brightest(), (256, 192), torch.device("cpu"), batch_size)
+    backend = TorchBackend(Brightest(), (256, 192), CPU, batch_size)
     return PoseEstimator(backend, skeleton("coco_17"))
 
 
@@ -58,9 +60,9 @@ def test_scores_of_poses_are_the_reference_s_brought_to_one():
 
 def test_a_missing_weights_file_is_named():
     with pytest.raises(FileNotFoundError, match=r"nowhere.pth does not exist"):
-        build_estimator(PoseConfig(weights="nowhere.pth"))
+        build_estimator(PoseConfig(weights="nowhere.pth"), CPU)
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="known are fastpose_small_halpe_136"):
-        build_estimator(PoseConfig(model="fastpose_huge"))
+        build_estimator(PoseConfig(model="fastpose_huge"), CPU)

@@ -1,0 +1,172 @@
+"""The film of a run: tracked people drawn into the images, as a video and a contact sheet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import cv2
+import numpy as np
+
+from alphapose_ros.frame import Tracks, TrackState
+from alphapose_ros.io.render import contact_sheet, draw
+from alphapose_ros.io.video import VideoSink
+
+T = TypeVar("T")
+
+SHEET_COLUMNS = 4
+SHEET_WIDTH = 480  # of one image of the sheet [px], at most
+LONGEST_HOLD_S = 5.0
+
+
+class Spread(Generic[T]):
+    """A few items spread evenly over a run of unknown length.
+
+    Keeps every n-th; when there are too many, every second of them goes and n doubles.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.items: list[T] = []
+        self._most = most
+        self._stride = 1
+        self._count = 0
+
+    def wants_next(self) -> bool:
+        """Count an item, and say whether it is to be handed to add()."""
+        is_wanted = self._count % self._stride == 0
+        self._count += 1
+        return is_wanted
+
+    def add(self, item: T) -> None:
+        """Keep an item that was wanted."""
+        if len(self.items) == self._most:
+            self.items = self.items[::2]
+            self._stride *= 2
+            if (self._count - 1) % self._stride:
+                return
+        self.items.append(item)
+
+
+class Timeline:
+    """Turns stamps into frame numbers of a video of constant rate, so that it lasts as long.
+
+    Frames that were not processed leave gaps, in which the last frame is held. A gap of more
+    than LONGEST_HOLD_S, or a stamp that goes back, counts as a cut.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self._rate_hz = rate_hz
+        self._start_ns = 0  # stamp of frame number 0
+        self._last_ns = 0
+        self._number = -1
+
+    def frames_to_hold(self, stamp_ns: int) -> int:
+        """Return how often the last frame is shown again before the one of ``stamp_ns``."""
+        wanted = round((stamp_ns - self._start_ns) * self._rate_hz / 1e9)
+        held = wanted - self._number - 1
+        is_cut = stamp_ns < self._last_ns or held > LONGEST_HOLD_S * self._rate_hz
+        if self._number < 0 or is_cut:
+            self._start_ns = stamp_ns - round((self._number + 1) * 1e9 / self._rate_hz)
+            held = 0
+        self._last_ns = stamp_ns
+        self._number += 1 + max(held, 0)  # two frames within one period: the later one moves on
+        return max(held, 0)
+
+
+class OverlayFilm:
+    """Writes overlay.mp4 and contact_sheet.png into a folder; a context manager.
+
+    Nothing is written where no frame was added. Memory does not grow with the length of the run.
+    """
+
+    def __init__(
+        self, folder: Path, *, rate_hz: float, keypoint_score: float, sheet_images: int = 12
+    ) -> None:
+        """Choose the place.
+
+        Args:
+            folder: has to exist.
+            rate_hz: of the video; at least that of the frames.
+            keypoint_score: keypoints below this are not drawn.
+            sheet_images: the contact sheet shows at most so many.
+        """
+        self.frames = 0  # added
+        self._folder = Path(folder)
+        self._rate_hz = rate_hz
+        self._keypoint_score = keypoint_score
+        self._timeline = Timeline(rate_hz)
+        self._samples: Spread[tuple[np.ndarray, str]] = Spread(4 * sheet_images)
+        self._sheet_images = sheet_images
+        self._sink: VideoSink | None = None
+        self._size = (0, 0)
+        self._last: np.ndarray | None = None
+        self._start_ns = 0
+
+    def __enter__(self) -> OverlayFilm:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def add(self, image: np.ndarray, tracks: Tracks, stamp_ns: int) -> None:
+        """Draw one frame.
+
+        Args:
+            image: (H, W, 3) BGR, left as it is.
+            tracks: the people of this image.
+            stamp_ns: of the image.
+
+        Raises:
+            VideoError: the video cannot be written.
+        """
+        drawn = draw(image, tracks, keypoint_score=self._keypoint_score)
+        if self._sink is None:
+            self._size, self._start_ns = (drawn.shape[1], drawn.shape[0]), stamp_ns
+            self._sink = VideoSink(self._folder / "overlay.mp4", self._rate_hz, self._size)
+        drawn = _fitted(drawn, self._size)
+        for _ in range(self._timeline.frames_to_hold(stamp_ns)):
+            self._sink.write(self._last)
+        self._sink.write(drawn)
+        self._last = drawn
+        self.frames += 1
+        if self._samples.wants_next():
+            people = int((tracks.states == TrackState.TRACKED).sum())
+            caption = f"{(stamp_ns - self._start_ns) / 1e9:.1f} s, people tracked: {people}"
+            self._samples.add((_at_most(drawn, SHEET_WIDTH), caption))
+
+    def close(self) -> None:
+        """Finish both files; a second call does nothing.
+
+        Raises:
+            VideoError, OSError: one of them cannot be written.
+        """
+        sink, self._sink = self._sink, None
+        if sink is None:
+            return
+        sink.close()
+        images, captions = zip(*self._chosen(), strict=True)
+        sheet = contact_sheet(
+            images, captions, columns=SHEET_COLUMNS, tile_width=images[0].shape[1]
+        )
+        path = self._folder / "contact_sheet.png"
+        if not cv2.imwrite(str(path), sheet):
+            raise OSError(f"{path} cannot be written; is the disk full?")
+
+    def _chosen(self) -> list[tuple[np.ndarray, str]]:
+        """Pick samples over the whole run, from the first to the last, in full rows."""
+        samples = self._samples.items
+        wanted = min(len(samples), self._sheet_images)
+        if wanted > SHEET_COLUMNS:
+            wanted -= wanted % SHEET_COLUMNS
+        rows = np.linspace(0, len(samples) - 1, wanted).round().astype(int)
+        return [samples[row] for row in rows]
+
+
+def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize an image that does not have the (width, height) of the video."""
+    return image if image.shape[1::-1] == size else cv2.resize(image, size)
+
+
+def _at_most(image: np.ndarray, width: int) -> np.ndarray:
+    scale = min(1.0, width / image.shape[1])
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -1,0 +1,67 @@
+"""Large images over the middleware as it is shipped, and with the profile of this package."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+
+def environment(**changes):
+    """What a user's shell has: discovery on this machine only, and no transport chosen."""
+    values = {**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", **changes}
+    del values["FASTDDS_BUILTIN_TRANSPORTS"]
+    return values
+
+
+def play(video, env, boxes):
+    """Film a video with a camera and a pose node; return what the node said."""
+
+    def start(name, **parameters):
+        command = [sys.executable, "-m", f"alphapose_ros.nodes.{name}", "--ros-args"]
+        for key, value in parameters.items():
+            command += ["-p", f"{key}:={value}"]
+        return subprocess.Popen(
+            command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    node = start("pose_node", **{"detector.name": "file", "detector.boxes_file": boxes})
+    camera = start("video_source", video=video, wait_for_subscribers=1, reliability="best_effort")
+    try:
+        told, _ = camera.communicate(timeout=60)
+        assert camera.returncode == 0, told
+        node.send_signal(signal.SIGINT)
+        said, _ = node.communicate(timeout=20)
+        assert node.returncode == 0, said
+    finally:
+        camera.kill()
+        node.kill()
+    return said
+
+
+@pytest.fixture
+def boxes(tmp_path):
+    path = tmp_path / "boxes.json"
+    path.write_text("[]")
+    return path
+
+
+@pytest.fixture(scope="module")
+def video(make_video):
+    return make_video(frames=120, fps=30, size=(1280, 720))
+
+
+def test_lost_images_are_noticed_and_the_remedy_named(video, boxes):
+    said = play(video, environment(), boxes)
+    assert "images arrived on /image: DDS loses them on the way" in said
+    assert "config/fastdds_images.xml" in said
+
+
+def test_the_profile_of_this_package_lets_them_through(video, boxes, root):
+    profile = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(root / "config/fastdds_images.xml")}
+    said = play(video, environment(**profile), boxes)
+    assert "DDS loses them" not in said
+    assert "ERROR" not in said

@@ -1,0 +1,266 @@
+"""The node in a process of its own, over real topics."""
+
+from __future__ import annotations
+
+import signal
+from array import array
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import DescribeParameters, SetParameters
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+from visualization_msgs.msg import Marker, MarkerArray
+
+from alphapose_ros.msg import PoseArray, SkeletonDefinition, TrackedPersonArray
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+CAMERA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+NOISE = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
+
+
+def make_image(sec, **changes):
+    """A small bgr8 image with the stamp ``sec``."""
+    fields = {"height": 96, "width": 128, "encoding": "bgr8", "step": 384, **changes}
+    image = Image(data=array("B", NOISE.tobytes()), **fields)
+    image.header.stamp.sec, image.header.frame_id = sec, "front_camera"
+    return image
+
+
+class Camera:
+    """Publishes images to a pose node and hears what it says."""
+
+    def __init__(self, graph, **parameters):
+        self.graph = graph
+        self.process = graph.start("pose_node", **parameters)
+        self.publisher = graph.node.create_publisher(Image, "image", CAMERA)
+        self.tracks = graph.listen(TrackedPersonArray, "tracks")
+        self.poses = graph.listen(PoseArray, "poses")
+        self.sec = 0
+
+    def wait_until_active(self):
+        self.graph.spin_until(self.publisher.get_subscription_count)
+
+    def publish(self, **changes):
+        self.sec += 1
+        self.publisher.publish(make_image(self.sec, **changes))
+        return self.sec
+
+    def answered(self):
+        """Publish until an answer comes; True when it is that of the newest image."""
+        self.publish()
+        self.graph.spin_for(0.1)
+        return bool(self.tracks) and self.tracks[-1].header.stamp.sec == self.sec
+
+
+@pytest.fixture
+def boxes_file(tmp_path):
+    """The same box in each of the first frames, so that somebody is there."""
+    path = tmp_path / "boxes.json"
+    entry = '{"image_id": %d, "bbox": [30, 10, 40, 80], "score": 0.9}'
+    path.write_text(f"[{', '.join(entry % index for index in range(2000))}]")
+    return path
+
+
+@pytest.fixture
+def camera(graph, boxes_file):
+    one = Camera(graph, **{"detector.name": "file", "detector.boxes_file": boxes_file})
+    one.wait_until_active()
+    return one
+
+
+def call(graph, kind, name, request):
+    client = graph.node.create_client(kind, name)
+    graph.spin_until(client.service_is_ready)
+    future = client.call_async(request)
+    graph.spin_until(future.done)
+    graph.node.destroy_client(client)
+    return future.result()
+
+
+def change_state(graph, transition):
+    request = ChangeState.Request(transition=Transition(id=transition))
+    return call(graph, ChangeState, "pose_node/change_state", request).success
+
+
+def test_every_output_carries_the_header_of_its_image(graph, camera):
+    skeletons = graph.listen(SkeletonDefinition, "skeleton", LATCHED)
+    overlays = graph.listen(Image, "overlay")
+    graph.spin_until(lambda: graph.node.count_subscribers("overlay") and camera.answered())
+    graph.spin_until(lambda: camera.answered() and overlays and len(camera.tracks) > 3)
+
+    sent = make_image(camera.tracks[-1].header.stamp.sec).header
+    assert camera.tracks[-1].header == sent
+    assert camera.tracks[-1].image_frame_id == "front_camera"
+    assert sent in [poses.header for poses in camera.poses]
+    assert overlays[-1].header.frame_id == "front_camera"
+    assert (overlays[-1].width, overlays[-1].height) == (128, 96)
+
+    (skeleton,) = skeletons  # although it was published before we were there
+    (person,) = camera.tracks[-1].people
+    assert person.track_id == 1
+    assert person.pose.bbox.tolist() == [30, 10, 40, 80]
+    assert len(person.pose.keypoints) == 3 * len(skeleton.keypoint_names)
+    assert camera.tracks[-1].skeleton_id == skeleton.id == "halpe_136"
+    ids = [person.detection_id for poses in camera.poses for person in poses.people]
+    assert ids == list(range(1, len(ids) + 1))
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ({"encoding": "32FC7"}, "unknown image encoding '32FC7'"),
+        ({"height": 0}, "image is empty: 128 x 0"),
+        ({"step": 10}, "step is 10 bytes"),
+        ({"height": 960}, "image data has 36864 bytes"),
+        ({"encoding": "mono16", "step": 200, "is_bigendian": 1}, "step is 200 bytes"),
+    ],
+)
+def test_a_bad_image_is_survived_and_explained(graph, camera, bad, reason):
+    graph.spin_until(camera.answered)
+    camera.publish(**bad)
+    graph.spin_for(0.5)  # or the next image would replace it unseen
+    broken = camera.sec
+    graph.spin_until(camera.answered)
+    assert broken not in [tracks.header.stamp.sec for tracks in camera.tracks]
+    code, said = graph.end(camera.process)
+    assert code == 0
+    assert reason in said
+
+
+def test_big_endian_images_are_understood(graph, camera):
+    graph.spin_until(camera.answered)
+    camera.publish(encoding="mono16", step=256, is_bigendian=1)
+    graph.spin_until(lambda: camera.tracks[-1].header.stamp.sec == camera.sec)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_the_last_word_is_one_empty_message_and_everything_deleted(graph, camera, sign):
+    markers = graph.listen(MarkerArray, "markers")
+    graph.spin_until(lambda: camera.answered() and len(camera.tracks) > 3)
+    last, count = camera.tracks[-1], len(camera.tracks)
+    assert last.people
+    camera.process.send_signal(sign)
+    graph.spin_until(lambda: camera.process.poll() is not None and len(camera.tracks) > count)
+    graph.spin_for(0.2)
+    assert camera.process.returncode == 0
+    (word,) = camera.tracks[count:]
+    assert (list(word.people), word.header) == ([], last.header)
+    assert markers[-1].markers[0].action == Marker.DELETEALL
+
+
+def test_markers_follow_people_and_vanish_with_them(graph, camera):
+    markers = graph.listen(MarkerArray, "markers")
+    graph.spin_until(lambda: camera.answered() and markers)
+    graph.spin_until(lambda: camera.answered() and len(markers) > 2)
+    for marker in markers[-1].markers:
+        assert marker.header.frame_id == "front_camera"
+        assert marker.ns in ("skeleton", "keypoints")
+        assert marker.pose.orientation.w == 1
+
+
+def test_missing_weights_are_explained_and_the_node_lives_on(graph):
+    process = graph.start("pose_node", **{"pose.weights": "/nowhere/weights.pth"})
+    state = call(graph, GetState, "pose_node/get_state", GetState.Request())
+    assert state.current_state.label == "unconfigured"
+    request = SetParameters.Request(parameters=[text("pose.weights", "")])
+    (result,) = call(graph, SetParameters, "pose_node/set_parameters", request).results
+    assert result.successful
+    assert change_state(graph, Transition.TRANSITION_CONFIGURE)
+    assert change_state(graph, Transition.TRANSITION_ACTIVATE)
+    code, said = graph.end(process)
+    assert code == 0
+    assert "/nowhere/weights.pth does not exist; `alphapose models`" in said
+
+
+def test_an_unknown_value_ends_the_node_with_an_error(graph):
+    process = graph.start("pose_node", **{"tracker.name": "magic"})
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "tracker.name: 'magic' is none of msim" in said
+    graph.processes.remove(process)
+
+
+def text(name, value):
+    return Parameter(
+        name=name, value=ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=value)
+    )
+
+
+def number(name, value):
+    return Parameter(
+        name=name, value=ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
+    )
+
+
+def test_parameters_have_meanings_ranges_and_the_checks_of_the_settings(graph, camera):
+    names = ["detector.score_threshold", "detector.nms"]
+    request = DescribeParameters.Request(names=names)
+    reply = call(graph, DescribeParameters, "pose_node/describe_parameters", request)
+    threshold, nms = reply.descriptors
+    assert threshold.floating_point_range[0].to_value == 1.0
+    assert "Smallest score of a box" in threshold.description
+    assert "gaussian" in nms.additional_constraints
+
+    changes = [number(names[0], 0.95), text(names[1], "best"), text("pose.model", "other")]
+    request = SetParameters.Request(parameters=changes)
+    good, bad, fixed = call(graph, SetParameters, "pose_node/set_parameters", request).results
+    assert good.successful
+    assert "'best' is none of hard, linear, gaussian" in bad.reason
+    assert "deactivate the node first" in fixed.reason
+    graph.spin_until(lambda: camera.answered() and not camera.poses[-1].people)
+
+
+def test_the_node_can_be_deactivated_and_activated_again(graph, camera):
+    graph.spin_until(camera.answered)
+    assert change_state(graph, Transition.TRANSITION_DEACTIVATE)
+    graph.spin_until(lambda: camera.publisher.get_subscription_count() == 0)
+    assert change_state(graph, Transition.TRANSITION_ACTIVATE)
+    graph.spin_until(lambda: camera.publisher.get_subscription_count() == 1)
+    camera.tracks.clear()
+    graph.spin_until(camera.answered)
+
+
+def test_diagnostics_tell_figures_once_a_second(graph, camera):
+    reports = graph.listen(DiagnosticArray, "/diagnostics")
+    graph.spin_until(lambda: camera.answered() and reports and len(camera.tracks) > 3)
+    graph.spin_for(1.2)
+    (status,) = reports[-1].status
+    figures = {value.key: value.value for value in status.values}
+    assert status.name == "pose_node: pipeline"
+    received = int(figures["frames_received"])
+    assert int(figures["frames_processed"]) + int(figures["frames_dropped"]) <= received
+    assert int(figures["frames_processed"]) > 0
+    assert float(figures["pose_ms_p50"]) > 0
+    assert figures["detector"] == "file"
+    assert figures["pose_model"] == "fastpose_small_halpe_136"
+
+
+def test_silence_is_explained(graph):
+    process = graph.start("pose_node", image_timeout_s=0.5)
+    reports = graph.listen(DiagnosticArray, "/diagnostics")
+    graph.spin_until(lambda: reports and "no image on /image" in reports[-1].status[0].message)
+    _, said = graph.end(process)
+    assert "0 publishers there. Remap `image`" in said
+
+
+def test_camera_info_places_the_markers(graph, boxes_file):
+    settings = {"detector.name": "file", "output.keypoint_score": 0.0}
+    camera = Camera(graph, **settings, **{"detector.boxes_file": boxes_file})
+    camera.wait_until_active()
+    infos = graph.node.create_publisher(CameraInfo, "camera_info", 1)
+    markers = graph.listen(MarkerArray, "markers")
+    info = CameraInfo(width=128, height=96, k=[1e4, 0, 64, 0, 1e4, 48, 0, 0, 1])
+
+    def shown():
+        infos.publish(info)
+        return camera.answered() and any(message.markers for message in markers[-3:])
+
+    graph.spin_until(shown)
+    graph.spin_for(0.2)
+    points = [point for marker in markers[-1].markers for point in marker.points]
+    assert all(abs(point.x) < 0.01 and point.z == 1 for point in points)  # a very long lens
