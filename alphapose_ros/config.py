@@ -130,7 +130,7 @@ class SuppressionConfig(Section):
 class TrackerConfig(Section):
     """How people are followed from frame to frame (paper 4.2)."""
 
-    name: str = setting("msim", "Tracker", choices=("msim",))
+    name: str = setting("msim", "Tracker", choices=("msim", "none"))
     max_cost: float = setting(
         0.8,
         "Largest cost of a match: 1 - IoU and pose distance, fused (Eq. 22)",
@@ -187,6 +187,11 @@ class Config(Section):
         "best_effort",
         "Delivery of images; reliable loses nothing and waits longer",
         choices=("best_effort", "reliable"),
+    )
+    image_transport: str = setting(
+        "raw",
+        "How images come: raw on `image`, or compressed (JPEG, PNG) on `image/compressed`",
+        choices=("raw", "compressed"),
     )
     image_timeout_s: float = setting(
         5.0, "Seconds without an image until the node warns", low=0.1, high=3600.0, live=True

@@ -57,7 +57,7 @@ def test_a_file_changes_what_it_names(tmp_path):
         ("tracker: {max_age: 3}", r"unknown setting 'tracker.max_age'; did you mean"),
         ("tracker: {max_age_s: -1}", r"tracker.max_age_s: -1.0 is not in 0.0 .. 3600.0"),
         ("tracker: {max_age_s: .nan}", "max_age_s: nan is not in"),
-        ("tracker: {name: sort}", r"tracker.name: 'sort' is none of msim"),
+        ("tracker: {name: sort}", r"tracker.name: 'sort' is none of msim, none"),
         ("autostart: 1", "autostart: 1 is no bool"),
         ("threads: true", "threads: True is no int"),
         ("detector: {score_threshold: high}", "detector.score_threshold: 'high' is no float"),

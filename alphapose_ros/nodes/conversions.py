@@ -5,10 +5,11 @@ from __future__ import annotations
 from array import array
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Vector3
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from alphapose_ros import msg as own
@@ -44,26 +45,48 @@ def to_ns(stamp: Time) -> int:
     return stamp.sec * 10**9 + stamp.nanosec
 
 
-def to_frame(image: Image, index: int, info: CameraInfo | None = None) -> Frame:
-    """Read a sensor_msgs/Image, without a copy where it is bgr8 already.
+def to_frame(image: Image | CompressedImage, index: int, info: CameraInfo | None = None) -> Frame:
+    """Read an image message, without a copy where it is bgr8 already.
 
     Raises:
         ValueError: the image is empty, damaged or of an unknown encoding.
     """
     return Frame(
-        image=to_bgr(
-            image.data,
-            height=image.height,
-            width=image.width,
-            encoding=image.encoding,
-            step=image.step,
-            is_bigendian=bool(image.is_bigendian),
-        ),
+        image=_pixels(image),
         stamp_ns=to_ns(image.header.stamp),
         frame_id=image.header.frame_id,
         index=index,
         camera=None if info is None else to_camera(info),
     )
+
+
+def _pixels(image: Image | CompressedImage) -> np.ndarray:
+    if isinstance(image, CompressedImage):
+        return decompress(image.data, image.format)
+    return to_bgr(
+        image.data,
+        height=image.height,
+        width=image.width,
+        encoding=image.encoding,
+        step=image.step,
+        is_bigendian=bool(image.is_bigendian),
+    )
+
+
+def decompress(data: array, name: str) -> np.ndarray:
+    """Read a JPEG or PNG file in memory as (H, W, 3) BGR.
+
+    Raises:
+        ValueError: it is neither, or damaged; ``name`` is the format that the message states.
+    """
+    file = np.frombuffer(data, np.uint8)
+    picture = cv2.imdecode(file, cv2.IMREAD_COLOR) if len(file) else None
+    if picture is None:
+        raise ValueError(
+            f"compressed image of {len(file)} bytes, format {name!r}, is no JPEG or PNG; check "
+            "the camera driver"
+        )
+    return picture
 
 
 def to_camera(info: CameraInfo) -> Camera | None:

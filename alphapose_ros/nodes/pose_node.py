@@ -118,7 +118,9 @@ class PoseNode(LifecycleNode):
         self._publish("markers", self._board.clear(Header()))
         self._worker = threading.Thread(target=self._work, name="pose", daemon=True)
         self._worker.start()
-        self._reception = Reception(self, self._mailbox.put, self._input_qos())
+        self._reception = Reception(
+            self, self._mailbox.put, self._input_qos(), self._config.image_transport
+        )
         self._timer = self.create_timer(REPORT_S, self._report)
         self._is_active = True
         self.get_logger().info(f"active, waiting for images on {self._reception.topic}")
@@ -174,7 +176,8 @@ class PoseNode(LifecycleNode):
         self._pipeline.reconfigure(config)
         frame = to_frame(*arrival)
         result = self._pipeline.run(frame)
-        self._about = About(image.header, image.width, image.height, self._next_detection_id)
+        height, width = frame.image.shape[:2]
+        self._about = About(image.header, width, height, self._next_detection_id)
         self._next_detection_id += len(result.poses)
         self._publish("poses", poses_to_message(result.poses, self._about, RCLPY))
         self._publish("tracks", tracks_to_message(result.tracks, self._about, RCLPY))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rclpy.event_handler import QoSMessageLostInfo, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from alphapose_ros.nodes.conversions import to_ns
 from alphapose_ros.nodes.diagnostics import percentiles
@@ -23,7 +23,7 @@ PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE=<share/alphapose_ros>/config/fastdds_i
 class Arrival(NamedTuple):
     """One image as it came in."""
 
-    image: Image
+    image: Image | CompressedImage
     index: int  # 0, 1, ... of the images received
     camera_info: CameraInfo | None  # the newest by then
 
@@ -37,13 +37,18 @@ class Reception:
         node: whose topics these are.
         take: called with every arrival; must not wait.
         qos: of the image subscription.
+        transport: "raw" or "compressed".
     """
 
-    def __init__(self, node: Node, take: Callable[[Arrival], None], qos: QoSProfile) -> None:
+    def __init__(
+        self, node: Node, take: Callable[[Arrival], None], qos: QoSProfile, transport: str
+    ) -> None:
         self._node, self._take = node, take
+        is_raw = transport == "raw"
+        kind, name = (Image, "image") if is_raw else (CompressedImage, compressed_topic(node))
         lost = SubscriptionEventCallbacks(message_lost=self._on_lost)
         self._images = node.create_subscription(
-            Image, "image", self._on_image, qos, event_callbacks=lost
+            kind, name, self._on_image, qos, event_callbacks=lost
         )
         self._infos = node.create_subscription(CameraInfo, "camera_info", self._on_info, qos)
         self.topic = self._images.topic_name  # in full
@@ -85,7 +90,7 @@ class Reception:
             "image_reliability to reliable"
         )
 
-    def _on_image(self, image: Image) -> None:
+    def _on_image(self, image: Image | CompressedImage) -> None:
         arrival = Arrival(image, self.received, self._camera_info)
         self.received += 1
         self._last_image_s = time.monotonic()
@@ -98,3 +103,8 @@ class Reception:
 
     def _on_info(self, info: CameraInfo) -> None:
         self._camera_info = info
+
+
+def compressed_topic(node: Node) -> str:
+    """Return where the compressed form of `image` is: remapped first, the suffix appended."""
+    return node.resolve_topic_name("image") + "/compressed"

@@ -1,0 +1,137 @@
+"""Launch files and RViz layout agree with the node; the real launch system runs where it is."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from alphapose_ros.config import Config, leaves
+from alphapose_ros.nodes import video_source
+from alphapose_ros.nodes.topics import TOPICS
+
+FOLDER = Path(__file__).resolve().parents[1] / "launch"
+SHOWN_AS = {  # what the displays of RViz subscribe to
+    "rviz_default_plugins/Image": "sensor_msgs/msg/Image",
+    "rviz_default_plugins/MarkerArray": "visualization_msgs/msg/MarkerArray",
+}
+# With the repository on sys.path, `import launch` finds our folder: look for launch_ros.
+HAS_LAUNCH = importlib.util.find_spec("launch_ros") is not None and shutil.which("ros2")
+needs_launch = pytest.mark.skipif(not HAS_LAUNCH, reason="needs launch_ros and the ros2 command")
+
+
+def constant(file: str, name: str) -> ast.expr:
+    """Return the expression assigned to a constant of a launch file, without running it."""
+    tree = ast.parse((FOLDER / file).read_text())
+    (found,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+    )
+    return found
+
+
+def keys(file: str, name: str) -> list[str]:
+    return [ast.literal_eval(key) for key in constant(file, name).keys]
+
+
+@pytest.fixture(scope="module")
+def layout():
+    return yaml.safe_load((FOLDER.parent / "rviz/pose.rviz").read_text())["Visualization Manager"]
+
+
+def test_rviz_shows_topics_that_the_node_publishes(layout):
+    shown = [display for display in layout["Displays"] if "Topic" in display]
+    assert {display["Topic"]["Value"] for display in shown} == {"overlay", "markers"}
+    for display in shown:
+        topic = TOPICS[display["Topic"]["Value"]]
+        assert not topic.is_input
+        assert topic.type == SHOWN_AS[display["Class"]]
+
+
+def test_rviz_asks_for_no_more_than_the_node_offers(layout):
+    for display in layout["Displays"]:
+        if "Topic" in display:
+            topic = TOPICS[display["Topic"]["Value"]]
+            assert topic.is_reliable or display["Topic"]["Reliability Policy"] == "Best Effort"
+            assert topic.is_latched or display["Topic"]["Durability Policy"] == "Volatile"
+
+
+def test_rviz_looks_at_the_frame_of_the_video_source(layout):
+    source = Path(video_source.__file__).read_text()
+    (frame_id,) = re.findall(r'"frame_id", "(\w+)"', source)
+    assert layout["Global Options"]["Fixed Frame"] == frame_id
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in FOLDER.glob("*.py")))
+def test_every_argument_is_declared_and_used(file):
+    text = (FOLDER / file).read_text()
+    used = set(re.findall(r'LaunchConfiguration\("(\w+)"\)', text))
+    if file == "pose.launch.py":
+        assert set(keys(file, "ARGUMENTS")) == used | set(keys(file, "OVERRIDES"))
+    else:
+        assert set(keys(file, "ARGUMENTS")) <= used
+        assert used <= {*keys(file, "ARGUMENTS"), *keys("pose.launch.py", "ARGUMENTS")}
+
+
+def test_arguments_override_settings_that_exist():
+    settings = leaves(Config())
+    for value in constant("pose.launch.py", "OVERRIDES").values:
+        parameter, kind = ast.unparse(value.elts[0]).strip("'"), ast.unparse(value.elts[1])
+        assert type(settings[parameter][0]).__name__ == kind
+
+
+def test_an_argument_that_overrides_is_empty_unless_given():
+    arguments = constant("pose.launch.py", "ARGUMENTS")
+    defaults = dict(zip(keys("pose.launch.py", "ARGUMENTS"), arguments.values, strict=True))
+    for name in keys("pose.launch.py", "OVERRIDES"):
+        assert ast.literal_eval(defaults[name].elts[0]) == ""
+
+
+@needs_launch
+@pytest.mark.parametrize("file", sorted(path.name for path in FOLDER.glob("*.py")))
+def test_launch_shows_its_arguments(file):
+    command = ["ros2", "launch", FOLDER / file, "--show-args"]
+    shown = subprocess.check_output(command, text=True, timeout=60)
+    assert {f"'{name}':" for name in keys("pose.launch.py", "ARGUMENTS")} <= set(shown.split())
+
+
+@needs_launch
+def test_launch_starts_the_node_and_ends_on_ctrl_c(tmp_path, monkeypatch):
+    """Arguments arrive as parameters, remaps and namespace; those not given leave params_file."""
+    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "")  # the transport of all tests
+    (tmp_path / "pose.yaml").write_text(
+        "/**: {ros__parameters: {device: cpu, threads: 1, autostart: false}}"
+    )
+    arguments = {
+        "params_file": tmp_path / "pose.yaml",
+        "namespace": "front",
+        "image_topic": "/camera/image_raw",
+        "autostart": "true",
+    }
+    command = ["ros2", "launch", FOLDER / "pose.launch.py"]
+    command += [f"{name}:={value}" for name, value in arguments.items()]
+    log = tmp_path / "log"
+    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
+        try:
+            end = time.monotonic() + 60
+            while "active, waiting for images on /camera/image_raw" not in log.read_text():
+                assert time.monotonic() < end and process.poll() is None, log.read_text()
+                time.sleep(0.2)
+            ask = ["ros2", "param", "get", "--no-daemon", "--spin-time", "5"]
+            threads = subprocess.run(
+                [*ask, "/front/pose_node", "threads"], capture_output=True, text=True, check=False
+            )
+            assert threads.stdout.split()[-1:] == ["1"], threads.stderr
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+    assert "process has finished cleanly" in log.read_text()
