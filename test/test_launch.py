@@ -135,3 +135,31 @@ def test_launch_starts_the_node_and_ends_on_ctrl_c(tmp_path, monkeypatch):
             process.send_signal(signal.SIGINT)
             process.wait(30)
     assert "process has finished cleanly" in log.read_text()
+
+
+NAMES = """
+namespace use_sim_time params_file autostart use_composition container_name use_respawn log_level
+image_topic camera_info_topic depth_topic depth_camera_info_topic image_transport use_depth
+use_tracking use_reid device model rviz rviz_config
+"""
+
+
+def test_the_arguments_have_the_names_that_other_launch_files_use():
+    declared = {*keys("pose.launch.py", "ARGUMENTS"), *keys("pose.launch.py", "REFUSED")}
+    assert declared == set(NAMES.split())
+
+
+@needs_launch
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        ("use_depth:=true", "use_depth:=true: this version does not use depth images"),
+        ("container_name:=box", "nodes in Python cannot be composed"),
+        ("use_tracking:=perhaps", "'perhaps' is neither true nor false"),
+    ],
+)
+def test_launch_refuses_what_would_have_no_effect(argument, reason):
+    command = ["ros2", "launch", FOLDER / "pose.launch.py", argument]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert reason in ended.stdout + ended.stderr
