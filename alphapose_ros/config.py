@@ -112,6 +112,13 @@ class SuppressionConfig(Section):
     """Pose NMS: one pose per person (paper 3.4)."""
 
     name: str = setting("parametric", "Pose NMS", choices=("parametric", "none"))
+    min_score: float = setting(
+        0.65,
+        "Smallest score of a pose that is a person: mean of the better half of its body",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
     score_scale: float = setting(
         0.3, "sigma_1 of Eq. 17: scores far above it count fully", low=1e-3, high=10.0, live=True
     )

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alphapose_ros.skeletons import Skeleton
+
+BODY = "body"  # the group of keypoints that poses are told apart by, where there is one
 NEAR = 0.05  # half of a tenth of the box: Eq. 17's box around a keypoint, scale-free
 
 
@@ -84,3 +87,8 @@ def shifted(keypoints: np.ndarray, source: np.ndarray, target: np.ndarray) -> np
     size = np.maximum(source[2:] - source[:2], 1e-6)
     moved = (keypoints[:, :2] - source[:2]) / size * (target[2:] - target[:2]) + target[:2]
     return np.concatenate((moved, keypoints[:, 2:]), axis=1)
+
+
+def comparable_rows(skeleton: Skeleton) -> slice:
+    """Return the keypoints that tell poses apart best: the body's, where the skeleton has one."""
+    return skeleton.group(BODY) if BODY in skeleton.groups else slice(None)

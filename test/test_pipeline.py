@@ -56,7 +56,8 @@ def file_pipeline(tmp_path):
     ]
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps(entries))
-    values = {"detector.name": "file", "detector.boxes_file": str(path)}
+    noise = {"suppression.min_score": 0.0}  # in which nobody is to be seen
+    values = {"detector.name": "file", "detector.boxes_file": str(path), **noise}
     return Pipeline(with_values(Config(), values))
 
 

@@ -11,12 +11,14 @@ import numpy as np
 from alphapose_ros.boxes import iou, to_centre_size
 from alphapose_ros.config import TrackerConfig
 from alphapose_ros.frame import Poses, Tracks, TrackState
-from alphapose_ros.keypoints import PoseSimilarity, shifted
+from alphapose_ros.keypoints import PoseSimilarity, comparable_rows, shifted
 from alphapose_ros.matching import match
 from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.tracking.kalman import BoxFilter
 
-BODY = "body"  # the group of keypoints that poses are compared by, where there is one
+
+MAX_GROWTH = 1.6  # of a box's height between two observations
+IMPOSSIBLE = 2.0  # a cost above all limits
 
 
 class Track:
@@ -135,12 +137,18 @@ class MsimTracker:
         ]
 
     def _fused_cost(self, tracks: list[Track], people: Poses) -> np.ndarray:
-        """Return (T, N): 1 - IoU and pose distance, weighted; 1 where boxes do not even touch."""
+        """Return (T, N): 1 - IoU and pose distance, weighted; 2 where it cannot be.
+
+        That is where boxes do not touch, or one is far taller: nobody grows within a frame.
+        """
         predicted = np.array([track.filter.box for track in tracks]).reshape(-1, 4)
         overlap = iou(predicted, people.boxes)
         weight = self.config.pose_weight
         cost = (1 - weight) * (1 - overlap) + weight * self._pose_distances(tracks, people)
-        return np.where(overlap > 0, cost, 1.0)
+        heights = predicted[:, None, 3] - predicted[:, None, 1]
+        growth = (people.boxes[:, 3] - people.boxes[:, 1]) / heights
+        is_possible = (overlap > 0) & (np.maximum(growth, 1 / growth) < MAX_GROWTH)
+        return np.where(is_possible, cost, IMPOSSIBLE)
 
     def _pose_distances(self, tracks: list[Track], people: Poses) -> np.ndarray:
         rows = comparable_rows(people.skeleton)
@@ -150,11 +158,6 @@ class MsimTracker:
             keypoints = track.predicted_keypoints[rows]
             row[:] = self._similarity.distance(keypoints, size, people.keypoints[:, rows])
         return distances
-
-
-def comparable_rows(skeleton: Skeleton) -> slice:
-    """Return the keypoints that tell poses apart best: the body's, where the skeleton has one."""
-    return skeleton.group(BODY) if BODY in skeleton.groups else slice(None)
 
 
 def to_tracks(tracks: list[Track], people: Poses, stamp_ns: int) -> Tracks:

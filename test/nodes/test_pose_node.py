@@ -38,7 +38,8 @@ class Camera:
 
     def __init__(self, graph, **parameters):
         self.graph = graph
-        self.process = graph.start("pose_node", **parameters)
+        noise = {"suppression.min_score": 0.0}  # in which nobody is to be seen
+        self.process = graph.start("pose_node", **noise, **parameters)
         self.publisher = graph.node.create_publisher(Image, "image", CAMERA)
         self.tracks = graph.listen(TrackedPersonArray, "tracks")
         self.poses = graph.listen(PoseArray, "poses")

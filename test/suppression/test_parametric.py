@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,7 +66,16 @@ def test_poses_without_any_keypoint_do_not_suppress_each_other():
         box_scores=[0.5, 0.4],
         scores=[0.5, 0.4],
     )
-    assert len(pose_nms(poses)) == 2
+    assert len(pose_nms(poses, config=SuppressionConfig(min_score=0.0))) == 2
+
+
+def test_what_has_too_weak_keypoints_is_nobody_but_half_a_body_is_somebody():
+    poses, _ = people(copies=1, jitter=0.0, count=2)
+    keypoints = poses.keypoints.copy()
+    keypoints[0, :, 2] = 0.5  # weak all over
+    keypoints[1, 9:, 2] = 0.0  # nine certain keypoints of 17
+    half = replace(poses, keypoints=keypoints)
+    np.testing.assert_array_equal(pose_nms(half).keypoints, keypoints[1:])
 
 
 def test_nobody_stays_nobody():

@@ -122,6 +122,14 @@ def test_people_far_apart_are_not_the_same():
     assert tracks.states.tolist() == [TrackState.LOST, TrackState.TENTATIVE]
 
 
+def test_a_box_much_taller_is_somebody_else():
+    one = tracker()
+    run(one, [people([(0, 0)])] * 3)
+    tall = people([(0, 0)])
+    tall = replace(tall, boxes=tall.boxes * [1, 1, 1, 2])
+    assert one.update(tall, 3 * DT_NS).ids.tolist() == [1, 2]
+
+
 def test_ids_go_on_after_a_reset():
     one = tracker()
     run(one, [people([(0, 0), (200, 0)])])
