@@ -16,7 +16,6 @@ from alphapose_ros.matching import match
 from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.tracking.kalman import BoxFilter
 
-
 MAX_GROWTH = 1.6  # of a box's height between two observations
 IMPOSSIBLE = 2.0  # a cost above all limits
 
