@@ -7,13 +7,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from rclpy.event_handler import QoSMessageLostInfo, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from alphapose_ros.nodes.conversions import to_ns
 from alphapose_ros.nodes.diagnostics import percentiles
+
+try:
+    from rclpy.event_handler import QoSMessageLostInfo, SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import QoSMessageLostInfo, SubscriptionEventCallbacks
 
 ENOUGH = 20  # images taken by the camera, until the share of those that arrived is judged
 LOSSY = 0.7  # smallest share that is still ordinary
