@@ -306,12 +306,16 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """Split ``name=value`` of the command line; the value is read as YAML.
 
     Raises:
-        ValueError: there is no ``=``.
+        ValueError: there is no ``=``, or the value is no YAML.
     """
     name, separator, value = text.partition("=")
     if not separator:
         raise ValueError(f"{text!r}: expected name=value, e.g. tracker.max_age_s=3")
-    return name.strip(), yaml.safe_load(value) if value else ""
+    try:
+        return name.strip(), yaml.safe_load(value) if value else ""
+    except yaml.YAMLError as error:
+        problem = str(error).partition("\n")[0]
+        raise ValueError(f"{text!r}: the value cannot be read ({problem})") from None
 
 
 def to_yaml(config: Config) -> str:

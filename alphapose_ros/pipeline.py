@@ -16,6 +16,8 @@ from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.suppression import pose_nms
 from alphapose_ros.tracking import build_tracker
 
+JUMP_BACK_S = 1.0  # a bag that begins anew, and not just images out of order
+
 log = logging.getLogger(__name__)
 
 
@@ -45,17 +47,21 @@ class Laps:
 class Pipeline:
     """Detect, estimate poses, suppress doubles, track: the same for topics, bags and videos.
 
+    Args:
+        config: all settings.
+        ids: where tracks get their numbers from, 1, 2, ... by default.
+
     Raises:
         ValueError, FileNotFoundError, CheckpointError: a setting, file or network does not fit.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, ids: Iterator[int] | None = None) -> None:
         self._config = config
         limit_threads(config.threads)
         self.device = pick_device(config.device)
         self._detector = build_detector(config.detector)
         self._estimator = build_estimator(config.pose, self.device)
-        self._tracker = build_tracker(config.tracker)
+        self._tracker = build_tracker(config.tracker, ids)
         self._stamp_ns: int | None = None
 
     @property
@@ -70,14 +76,15 @@ class Pipeline:
     def run(self, frame: Frame) -> Result:
         """Return poses, tracks and durations of one frame.
 
-        Where the stamp goes back (a bag begins anew), tracking starts afresh.
+        Where the stamp goes back by more than a second (a bag begins anew), tracking starts
+        afresh.
         """
         laps = Laps()
         people = self._detector(frame.image, frame.index)
         laps.end("detect")
         poses = self._estimator(frame.image, people)
         laps.end("pose")
-        poses = pose_nms(poses, self._config.suppression.name, self._config.suppression)
+        poses = pose_nms(poses, self._config.suppression.name, config=self._config.suppression)
         laps.end("suppress")
         tracks = self._track(poses, frame.stamp_ns)
         laps.end("track")
@@ -100,9 +107,11 @@ class Pipeline:
         self._tracker.config = config.tracker
 
     def _track(self, poses: Poses, stamp_ns: int) -> Tracks:
-        if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
-            back_s = (self._stamp_ns - stamp_ns) / 1e9
+        back_s = 0.0 if self._stamp_ns is None else (self._stamp_ns - stamp_ns) / 1e9
+        if back_s > JUMP_BACK_S:
             log.warning("stamps went back by %.3f s: tracking starts afresh", back_s)
             self.reset()
+        elif back_s > 0:  # two images out of order
+            stamp_ns = self._stamp_ns
         self._stamp_ns = stamp_ns
         return self._tracker.update(poses, stamp_ns)

@@ -16,7 +16,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 SHARE = Path(__file__).resolve().parents[1]
-PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # Fast DDS 2, 3
 
 ARGUMENTS = {  # name: default, meaning
     "namespace": ("", "namespace of the node and of all its topics"),
@@ -114,7 +114,7 @@ def start_node(context: LaunchContext) -> list[Node]:
 
 def generate_launch_description() -> LaunchDescription:
     """Return what `ros2 launch` runs."""
-    profile = EnvironmentVariable(PROFILE, default_value=str(SHARE / "config/fastdds_images.xml"))
+    profile = str(SHARE / "config/fastdds_images.xml")
     return LaunchDescription(
         [
             *(
@@ -122,7 +122,10 @@ def generate_launch_description() -> LaunchDescription:
                 for name, (default, meaning) in {**ARGUMENTS, **REFUSED}.items()
             ),
             SetEnvironmentVariable("RCUTILS_LOGGING_BUFFERED_STREAM", "1"),
-            SetEnvironmentVariable(PROFILE, profile),
+            *(
+                SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile))
+                for name in PROFILES
+            ),
             OpaqueFunction(function=refuse),
             OpaqueFunction(function=start_node),
             Node(

@@ -13,6 +13,7 @@ FOLDER = TemporaryDirectory(prefix="alphapose_ros_test_")
 
 # Before rclpy starts, for this process and all that it starts: no socket is opened, no image lost.
 os.environ.pop("FASTRTPS_DEFAULT_PROFILES_FILE", None)
+os.environ.pop("FASTDDS_DEFAULT_PROFILES_FILE", None)
 os.environ.update(
     FASTDDS_BUILTIN_TRANSPORTS="SHM?max_msg_size=16MB&sockets_size=16MB",
     ROS_AUTOMATIC_DISCOVERY_RANGE="SYSTEM_DEFAULT",

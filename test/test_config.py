@@ -100,6 +100,12 @@ def test_settings_of_the_command_line(text, expected):
     assert parse_setting(text) == expected
 
 
+def test_a_value_that_is_no_yaml_is_refused_in_one_line():
+    with pytest.raises(ValueError, match="'device=\\[': the value cannot be read") as error:
+        parse_setting("device=[")
+    assert "\n" not in str(error.value)
+
+
 def test_a_setting_without_a_value_is_refused():
     with pytest.raises(ValueError, match="expected name=value"):
         parse_setting("device")

@@ -47,6 +47,15 @@ def test_stamps_that_go_back_start_the_tracking_afresh(pipeline, caplog):
     assert "stamps went back by 8.000 s" in caplog.text
 
 
+def test_two_images_out_of_order_do_not_end_identities(pipeline, caplog):
+    pipeline.reset()
+    pipeline(frame(10.0))
+    with caplog.at_level(logging.WARNING):
+        pipeline(frame(9.9))
+        pipeline(frame(10.1))
+    assert not caplog.text
+
+
 @pytest.fixture
 def file_pipeline(tmp_path):
     """A pipeline whose boxes come from a file: one person walking to the right."""

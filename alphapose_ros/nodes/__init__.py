@@ -32,10 +32,12 @@ def run(make_node: Callable[[], Node], finish: Callable[[Node], None] | None = N
         node = make_node()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        while rclpy.ok() and not stopped:
-            executor.spin_once(timeout_sec=WAIT_S)
-        if finish is not None and rclpy.ok():
-            finish(node)
+        try:
+            while rclpy.ok() and not stopped:
+                executor.spin_once(timeout_sec=WAIT_S)
+        finally:
+            if finish is not None and rclpy.ok():
+                finish(node)
         executor.remove_node(node)
         node.destroy_node()
     finally:

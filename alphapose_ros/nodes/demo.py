@@ -196,7 +196,9 @@ def summarise(bag: Path) -> dict[str, Any]:
             name = message.type_name.rpartition("/")[2]
             if name == "TrackedPersonArray":
                 tracks = reader.decode(message)
-                stamps.add(tracks.header.stamp.sec * 10**9 + tracks.header.stamp.nanosec)
+                stamp_ns = tracks.header.stamp.sec * 10**9 + tracks.header.stamp.nanosec
+                if stamp_ns:  # 0: the last word of a node that has processed nothing
+                    stamps.add(stamp_ns)
                 tracked = [p.track_id for p in tracks.people if p.state == TrackState.TRACKED]
                 people_max = max(people_max, len(tracked))
                 ids.update(tracked)

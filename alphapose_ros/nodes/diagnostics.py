@@ -20,7 +20,8 @@ class Statistics:
         self.processed = 0
         self.failed = 0
         self.people = 0  # in the last frame
-        self.track_ids: set[int] = set()  # ever confirmed
+        self.tracks = 0  # ever confirmed
+        self._confirmed: set[int] = set()  # of those that are alive
         self._latencies_ms: deque[float] = deque(maxlen=REMEMBERED)
         self._stages_ms: dict[str, deque[float]] = {}
 
@@ -34,7 +35,9 @@ class Statistics:
         """
         self.processed += 1
         self.people = int((tracks.detection_rows >= 0).sum())
-        self.track_ids.update(tracks.ids[tracks.states == TrackState.TRACKED].tolist())
+        tracked = set(tracks.ids[tracks.states == TrackState.TRACKED].tolist())
+        self.tracks += len(tracked - self._confirmed)
+        self._confirmed = (self._confirmed & set(tracks.ids.tolist())) | tracked
         self._latencies_ms.append(latency_ms)
         for name, duration in stage_ms.items():
             self._stages_ms.setdefault(name, deque(maxlen=REMEMBERED)).append(duration)
@@ -50,7 +53,7 @@ class Statistics:
             "frames_processed": str(self.processed),
             "frames_failed": str(self.failed),
             "people": str(self.people),
-            "tracks": str(len(self.track_ids)),
+            "tracks": str(self.tracks),
             "latency_ms_p50": f"{half:.1f}",
             "latency_ms_p95": f"{most:.1f}",
             **stages,

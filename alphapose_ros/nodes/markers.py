@@ -58,7 +58,7 @@ def on_plane(keypoints: np.ndarray, frame: Frame, min_score: float) -> np.ndarra
     guess = np.array([[width, 0, width / 2], [0, width, height / 2], [0, 0, 1]])
     matrix = frame.camera.matrix if isinstance(frame.camera, Camera) else guess
     places = np.full(keypoints.shape, np.nan)
-    sure = keypoints[:, 2] >= min_score
+    sure = (keypoints[:, 2] >= min_score) & np.isfinite(keypoints[:, 0])
     focal, centre = matrix[[0, 1], [0, 1]], matrix[:2, 2]
     places[sure, :2] = (keypoints[sure, :2] - centre) / focal * PLANE_M
     places[sure, 2] = PLANE_M

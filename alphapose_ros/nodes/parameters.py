@@ -32,6 +32,7 @@ def declare(node: Node, defaults: Config) -> Config:
 
 def _descriptor(default: Any, rules: Rules) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(description=rules.meaning)
+    descriptor.dynamic_typing = isinstance(default, float)  # 3 for 3.0, as in YAML files
     if rules.choices:
         descriptor.additional_constraints = f"one of {', '.join(rules.choices)}"
     if rules.low is not None and isinstance(default, int):

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.exceptions import ParameterException
+from rclpy.lifecycle import (
+    LifecycleNode,
+    LifecyclePublisher,
+    LifecycleState,
+    TransitionCallbackReturn,
+)
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from alphapose_ros.config import Config
+from alphapose_ros.config import Config, leaves
 from alphapose_ros.frame import Frame, Tracks
 from alphapose_ros.io.render import draw
 from alphapose_ros.mailbox import Mailbox
@@ -64,23 +73,35 @@ def reported(transition: Transition) -> Transition:
     return wrapped
 
 
+def fixed(config: Config) -> dict[str, object]:
+    """Return the settings that networks are built from: all that are not live."""
+    return {name: value for name, (value, rules) in leaves(config).items() if not rules.live}
+
+
 class PoseNode(LifecycleNode):
     """Every processed image yields one message on each output, under the image's own header.
 
     Callbacks only store; one worker thread does everything else, always with the newest image.
 
     Args:
-        build_pipeline: makes the stages from the settings when the node is configured.
+        build_pipeline: makes the stages from the settings and the numbers for tracks.
         options: what rclpy's nodes take.
     """
 
     def __init__(
-        self, build_pipeline: Callable[[Config], Pipeline] = Pipeline, **options: object
+        self,
+        build_pipeline: Callable[[Config, Iterator[int]], Pipeline] = Pipeline,
+        **options: object,
     ) -> None:
         super().__init__("pose_node", **options)
         self._build_pipeline = build_pipeline
         self._config = declare(self, Config())
+        self._ids = itertools.count(1)  # of tracks, for as long as the node lives
         self._is_active = False
+        self._outputs: dict[str, LifecyclePublisher] = {}
+        self._reception: Reception | None = None
+        self._worker: threading.Thread | None = None
+        self._timer: Timer | None = None
         watch(self, lambda: self._config, self._accept, lambda: self._is_active)
 
     @property
@@ -95,10 +116,7 @@ class PoseNode(LifecycleNode):
 
     @reported
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        try:
-            self._pipeline = self._build_pipeline(self._config)
-        except (ValueError, OSError) as error:  # its message says what to do
-            self.get_logger().error(f"cannot be configured: {error}")
+        if not self._build():
             return TransitionCallbackReturn.FAILURE
         self._outputs = {
             name: self.create_lifecycle_publisher(MESSAGE_CLASSES[name], name, topic.qos)
@@ -109,6 +127,8 @@ class PoseNode(LifecycleNode):
 
     @reported
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        if fixed(self._config) != fixed(self._built) and not self._build():
+            return TransitionCallbackReturn.FAILURE
         done = super().on_activate(state)  # outputs first: the worker publishes
         self._mailbox: Mailbox[Arrival] = Mailbox()
         self._statistics, self._board = Statistics(), MarkerBoard()
@@ -116,23 +136,20 @@ class PoseNode(LifecycleNode):
         self._about = About(header=Header(), width=0, height=0)  # of the last image
         self._publish("skeleton", skeleton_to_message(self._pipeline.skeleton, Header(), RCLPY))
         self._publish("markers", self._board.clear(Header()))
-        self._worker = threading.Thread(target=self._work, name="pose", daemon=True)
-        self._worker.start()
+        self._failed_before = 0  # the last report
         self._reception = Reception(
             self, self._mailbox.put, self._input_qos(), self._config.image_transport
         )
         self._timer = self.create_timer(REPORT_S, self._report)
+        self._worker = threading.Thread(target=self._work, name="pose", daemon=True)
+        self._worker.start()
         self._is_active = True
         self.get_logger().info(f"active, waiting for images on {self._reception.topic}")
         return done
 
     @reported
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._is_active = False
-        self._reception.stop()
-        self._mailbox.close()
-        self._worker.join()  # before anything it uses goes away
-        self.destroy_timer(self._timer)
+        self._stop()
         nobody = Tracks.empty(self._pipeline.skeleton)
         self._publish("tracks", tracks_to_message(nobody, self._about, RCLPY))
         self._publish("markers", self._board.clear(self._about.header))
@@ -142,15 +159,54 @@ class PoseNode(LifecycleNode):
 
     @reported
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        for publisher in self._outputs.values():
-            self.destroy_publisher(publisher)
-        del self._pipeline
+        self._release()
         return TransitionCallbackReturn.SUCCESS
+
+    @reported
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        if self._is_active:
+            self.on_deactivate(state)
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    @reported
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._stop()
+        self._release()
+        return TransitionCallbackReturn.SUCCESS  # unconfigured again
 
     def finish(self) -> None:
         """Say the last word, if the node is active."""
         if self._is_active:
             self.trigger_deactivate()
+
+    def _build(self) -> bool:
+        try:
+            self._pipeline = self._build_pipeline(self._config, self._ids)
+        except (ValueError, OSError) as error:  # its message says what to do
+            self.get_logger().error(f"cannot be configured: {error}")
+            return False
+        self._built = self._config
+        return True
+
+    def _stop(self) -> None:
+        """End what runs while the node is active, as far as it was begun."""
+        self._is_active = False
+        if self._reception is not None:
+            self._reception.stop()
+        if self._worker is not None:
+            self._mailbox.close()
+            self._worker.join()  # before anything it uses goes away
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+        self._worker = self._timer = None
+
+    def _release(self) -> None:
+        """Give up outputs and networks."""
+        for publisher in self._outputs.values():
+            self.destroy_lifecycle_publisher(publisher)
+        self._outputs = {}
+        self._pipeline = self._reception = None
 
     def _input_qos(self) -> QoSProfile:
         qos = TOPICS["image"].qos
@@ -213,7 +269,11 @@ class PoseNode(LifecycleNode):
 
     def _report(self) -> None:
         problem = self._reception.problem(self._config.image_timeout_s)
-        if problem:
+        failed = self._statistics.failed - self._failed_before
+        self._failed_before += failed
+        if failed and not problem:
+            problem = f"{failed} images could not be processed since the last report; see the log"
+        elif problem:
             self.get_logger().warning(problem, throttle_duration_sec=self._config.image_timeout_s)
         level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
         name, now = f"{self.get_name()}: pipeline", self.get_clock().now()
@@ -230,7 +290,10 @@ def main() -> None:
             node.trigger_activate()
         return node
 
-    run(make, finish=PoseNode.finish)
+    try:
+        run(make, finish=PoseNode.finish)
+    except (ValueError, ParameterException) as error:  # its message says what to do
+        sys.exit(f"pose_node: {error}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 from alphapose_ros.files import share
 
 PRIVATE_DOMAINS = 100  # beyond 101 the ports may be taken by other programs
+PROFILE_NAMES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # 2, 3
 TAIL_LINES = 25
 LAST_CHANCE_S = 5.0  # to complete its files, where the command has failed
 
@@ -35,7 +36,8 @@ def environment() -> dict[str, str]:
     chosen.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "SYSTEM_DEFAULT")
     if "FASTDDS_BUILTIN_TRANSPORTS" not in chosen:
         profile = str(share("config/fastdds_images.xml"))
-        chosen.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", profile)
+        for name in PROFILE_NAMES:
+            chosen.setdefault(name, profile)
     return chosen
 
 

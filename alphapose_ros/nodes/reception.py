@@ -23,6 +23,11 @@ ENOUGH = 20  # images taken by the camera, until the share of those that arrived
 LOSSY = 0.7  # smallest share that is still ordinary
 PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE=<share/alphapose_ros>/config/fastdds_images.xml"
 
+MISMATCHED = (
+    "Compare the quality of service (image_reliability); or DDS loses all of them: start the "
+    f"camera driver with {PROFILE}"
+)
+
 
 class Arrival(NamedTuple):
     """One image as it came in."""
@@ -77,10 +82,10 @@ class Reception:
         publishers = self._node.count_publishers(self.topic)
         waited_s = time.monotonic() - self._last_image_s
         if waited_s > timeout_s:
+            remedy = MISMATCHED if publishers else "Remap `image` to the camera's topic"
             return (
                 f"no image on {self.topic} for {waited_s:.0f} s; {publishers} publishers there. "
-                "Remap `image` to the camera's topic and compare the quality of service "
-                "(image_reliability)"
+                f"{remedy}"
             )
         received, lost = self.received - self._judged[0], self.lost - self._judged[1]
         if received + lost < ENOUGH:

@@ -14,7 +14,7 @@ METHODS = ("parametric", "none")
 
 
 def pose_nms(
-    poses: Poses, method: str = "parametric", config: SuppressionConfig | None = None
+    poses: Poses, method: str = "parametric", *, config: SuppressionConfig | None = None
 ) -> Poses:
     """Remove poses of nobody, and of people who are there already in a better pose.
 

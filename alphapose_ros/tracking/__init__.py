@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from alphapose_ros.config import TrackerConfig
@@ -23,12 +24,18 @@ class Tracker(Protocol):
         """Forget everybody; ids go on."""
 
 
-TRACKERS: dict[str, Callable[[TrackerConfig], Tracker]] = {
+TRACKERS: dict[str, Callable[[TrackerConfig, Iterator[int]], Tracker]] = {
     "msim": MsimTracker,
     "none": NoTracker,
 }
 
 
-def build_tracker(config: TrackerConfig) -> Tracker:
-    """Return the tracker that ``config`` names: .update(poses, stamp_ns) -> Tracks, .reset()."""
-    return TRACKERS[config.name](config)
+def build_tracker(config: TrackerConfig, ids: Iterator[int] | None = None) -> Tracker:
+    """Return the tracker that ``config`` names: .update(poses, stamp_ns) -> Tracks, .reset().
+
+    Args:
+        config: its settings.
+        ids: numbers of the tracks, 1, 2, ... by default; to be handed on where a tracker takes
+            the place of another one, so that no id comes twice.
+    """
+    return TRACKERS[config.name](config, itertools.count(1) if ids is None else ids)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,12 +73,12 @@ class MsimTracker:
     A stage fuses the overlap of boxes with the distance of poses, a second one repeats that with
     a relaxed limit (paper 4.2, Eq. 22). Pairs are chosen at least total cost.
 
-    ``config`` may be exchanged between two calls.
+    ``config`` may be exchanged between two calls. ``ids`` gives every new track its id.
     """
 
-    def __init__(self, config: TrackerConfig) -> None:
+    def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
         self.config = config
-        self._ids = itertools.count(1)
+        self._ids = ids
         self._similarity = PoseSimilarity()
         self.reset()
 
@@ -99,9 +98,11 @@ class MsimTracker:
         elapsed_s = self._elapsed_s(stamp_ns)
         for track in self._tracks:
             track.predict(elapsed_s)
+            track.is_removed = stamp_ns - track.seen_ns > self._patience_ns(track)
         self._stamp_ns = stamp_ns
 
-        waiting, unclaimed = self._tracks, np.arange(len(people))
+        waiting = [track for track in self._tracks if not track.is_removed]
+        unclaimed = np.arange(len(people))
         for stage in self._stages():
             found = match(stage.cost(waiting, people[unclaimed]), stage.max_cost)
             for number, column in found.pairs:
@@ -110,8 +111,6 @@ class MsimTracker:
             waiting = [waiting[number] for number in found.free_rows]
             unclaimed = unclaimed[found.free_columns]
 
-        for track in waiting:
-            track.is_removed = stamp_ns - track.seen_ns > self._patience_ns(track)
         for row in unclaimed[people.box_scores[unclaimed] >= self.config.min_score]:
             self._tracks.append(Track(next(self._ids), people[[row]], row, stamp_ns))
         shown, self._tracks = self._tracks, [t for t in self._tracks if not t.is_removed]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from alphapose_ros.config import TrackerConfig
 from alphapose_ros.frame import Poses, Tracks
 
@@ -9,7 +11,7 @@ from alphapose_ros.frame import Poses, Tracks
 class NoTracker:
     """Follows nobody: `tracks` stay empty."""
 
-    def __init__(self, config: TrackerConfig) -> None:
+    def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
         self.config = config
 
     def reset(self) -> None:

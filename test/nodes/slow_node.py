@@ -68,7 +68,7 @@ def main():
     def make():
         if sys.argv[1] == "queue":
             return QueueNode(ages_ms)
-        node = PoseNode(build_pipeline=lambda config: SlowPipeline(ages_ms))
+        node = PoseNode(build_pipeline=lambda config, ids: SlowPipeline(ages_ms))
         node.trigger_configure()
         node.trigger_activate()
         return node

@@ -28,7 +28,8 @@ def play(video, env, boxes):
             command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    node = start("pose_node", **{"detector.name": "file", "detector.boxes_file": boxes})
+    settings = {"detector.name": "file", "detector.boxes_file": boxes, "image_timeout_s": 2.0}
+    node = start("pose_node", **settings)
     camera = start("video_source", video=video, wait_for_subscribers=1, reliability="best_effort")
     try:
         told, _ = camera.communicate(timeout=60)
@@ -64,4 +65,5 @@ def test_the_profile_of_this_package_lets_them_through(video, boxes, root):
     profile = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(root / "config/fastdds_images.xml")}
     said = play(video, environment(**profile), boxes)
     assert "DDS loses them" not in said
+    assert "no image" not in said  # they did arrive
     assert "ERROR" not in said

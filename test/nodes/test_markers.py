@@ -59,6 +59,13 @@ def test_weak_keypoints_are_not_drawn_and_their_person_is_deleted():
     assert {m.action for m in update(board, tracks_of(1, score=0.1))} == {Marker.DELETE}
 
 
+def test_absent_keypoints_are_not_drawn_even_where_all_are_wanted():
+    absent = tracks_of(1, place=(np.nan, np.nan), score=0.0)
+    assert (
+        MarkerBoard().update(absent, FRAME, HEADER, OutputConfig(keypoint_score=0.0)).markers == []
+    )
+
+
 def test_the_plane_is_a_metre_away_and_seen_through_the_camera_s_lens():
     matrix = [[500, 0, 300], [0, 400, 200], [0, 0, 1]]
     camera = Camera(matrix=matrix, distortion=np.zeros(5))

@@ -38,8 +38,12 @@ class Camera:
 
     def __init__(self, graph, **parameters):
         self.graph = graph
-        noise = {"suppression.min_score": 0.0}  # in which nobody is to be seen
-        self.process = graph.start("pose_node", **noise, **parameters)
+        settings = {  # noise in which nobody is to be seen, and stamps seconds apart
+            "suppression.min_score": 0.0,
+            "tracker.tentative_age_s": 60.0,
+            "tracker.max_age_s": 600.0,
+        }
+        self.process = graph.start("pose_node", **settings, **parameters)
         self.publisher = graph.node.create_publisher(Image, "image", CAMERA)
         self.tracks = graph.listen(TrackedPersonArray, "tracks")
         self.poses = graph.listen(PoseArray, "poses")
@@ -187,14 +191,25 @@ def test_the_last_word_is_one_empty_message_and_everything_deleted(graph, camera
     assert markers[-1].markers[0].action == Marker.DELETEALL
 
 
-def test_markers_follow_people_and_vanish_with_them(graph, camera):
+def test_markers_follow_people_and_vanish_with_them(graph, tmp_path):
+    path = tmp_path / "boxes.json"  # somebody is there for the first hundred images only
+    entry = '{"image_id": %d, "bbox": [30, 10, 40, 80], "score": 0.9}'
+    path.write_text(f"[{', '.join(entry % index for index in range(100))}]")
+    settings = {"detector.name": "file", "output.keypoint_score": 0.0}
+    camera = Camera(graph, **settings, **{"detector.boxes_file": path})
+    camera.wait_until_active()
     markers = graph.listen(MarkerArray, "markers")
-    graph.spin_until(lambda: camera.answered() and markers)
-    graph.spin_until(lambda: camera.answered() and len(markers) > 2)
-    for marker in markers[-1].markers:
+    graph.spin_until(lambda: camera.answered() and of_kind(markers, Marker.ADD))
+    for marker in of_kind(markers, Marker.ADD):
         assert marker.header.frame_id == "front_camera"
         assert marker.ns in ("skeleton", "keypoints")
         assert marker.pose.orientation.w == 1
+    graph.spin_until(lambda: camera.answered() and of_kind(markers, Marker.DELETE), 60)
+    assert {marker.id for marker in of_kind(markers, Marker.DELETE)} == {1}
+
+
+def of_kind(messages, action):
+    return [m for message in messages for m in message.markers if m.action == action]
 
 
 def test_missing_weights_are_explained_and_the_node_lives_on(graph):
@@ -211,11 +226,20 @@ def test_missing_weights_are_explained_and_the_node_lives_on(graph):
     assert "/nowhere/weights.pth does not exist; `alphapose models`" in said
 
 
-def test_an_unknown_value_ends_the_node_with_an_error(graph):
-    process = graph.start("pose_node", **{"tracker.name": "magic"})
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("tracker.name", "magic", "tracker.name: 'magic' is none of msim"),
+        ("detector.score_threshold", 2.0, "detector.score_threshold"),
+        ("threads", "many", "threads"),
+    ],
+)
+def test_a_wrong_value_ends_the_node_with_one_error(graph, name, value, reason):
+    process = graph.start("pose_node", **{name: value})
     said, _ = process.communicate(timeout=30)
     assert process.returncode != 0
-    assert "tracker.name: 'magic' is none of msim" in said
+    assert reason in said
+    assert "Traceback" not in said
     graph.processes.remove(process)
 
 
@@ -257,6 +281,58 @@ def test_the_node_can_be_deactivated_and_activated_again(graph, camera):
     graph.spin_until(lambda: camera.publisher.get_subscription_count() == 1)
     camera.tracks.clear()
     graph.spin_until(camera.answered)
+    assert camera.tracks[-1].people[0].track_id > 1  # an id is never used twice
+
+
+def test_settings_changed_while_inactive_hold_from_the_next_activation(graph, camera):
+    reports = graph.listen(DiagnosticArray, "/diagnostics")
+    graph.spin_until(camera.answered)
+    assert change_state(graph, Transition.TRANSITION_DEACTIVATE)
+    set_parameters(graph, text("pose.model", "nonsense"))
+    assert not change_state(graph, Transition.TRANSITION_ACTIVATE)
+    set_parameters(
+        graph, text("pose.model", "fastpose_small_halpe_136"), text("tracker.name", "none")
+    )
+    assert change_state(graph, Transition.TRANSITION_ACTIVATE)
+    camera.tracks.clear()
+    graph.spin_until(lambda: camera.answered() and camera.poses[-1].people)
+    assert not any(tracks.people for tracks in camera.tracks)
+    assert figures(reports)["pose_model"] == "fastpose_small_halpe_136"
+    _, said = graph.end(camera.process)
+    assert "cannot be configured: unknown model 'nonsense'" in said
+
+
+def set_parameters(graph, *parameters):
+    request = SetParameters.Request(parameters=list(parameters))
+    results = call(graph, SetParameters, "pose_node/set_parameters", request).results
+    assert all(result.successful for result in results), results
+
+
+@pytest.mark.parametrize(
+    "transitions",
+    [
+        [Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP],
+        [Transition.TRANSITION_ACTIVE_SHUTDOWN],
+    ],
+)
+def test_a_node_taken_down_by_its_manager_ends_in_order(graph, camera, transitions):
+    graph.spin_until(camera.answered)
+    for transition in transitions:
+        assert change_state(graph, transition)
+    graph.spin_until(lambda: camera.publisher.get_subscription_count() == 0)
+    code, said = graph.end(camera.process)
+    assert code == 0, said
+    assert "Traceback" not in said
+
+
+def test_ids_go_on_after_the_networks_were_built_anew(graph, camera):
+    graph.spin_until(lambda: camera.answered() and camera.tracks[-1].people)
+    for name in ("DEACTIVATE", "CLEANUP", "CONFIGURE", "ACTIVATE"):
+        assert change_state(graph, getattr(Transition, f"TRANSITION_{name}"))
+    camera.tracks.clear()
+    graph.spin_until(lambda: camera.answered() and camera.tracks[-1].people)
+    assert camera.tracks[-1].people[0].track_id == 2
+    assert graph.node.count_publishers("tracks") == 1
 
 
 def test_diagnostics_tell_figures_once_a_second(graph, camera):

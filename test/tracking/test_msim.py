@@ -107,6 +107,16 @@ def test_time_is_counted_by_stamps_not_by_frames():
     assert one.update(people([]), 400_000_000 + 3 * 10**9).states.tolist() == [TrackState.REMOVED]
 
 
+def test_a_gap_in_the_stamps_ends_a_track_even_if_somebody_stands_there_afterwards():
+    one = tracker(max_age_s=1.0)
+    run(one, [people([(0, 0)])] * 5)
+    tracks = one.update(people([(0, 0)]), 3600 * 10**9)
+    assert dict(zip(tracks.ids.tolist(), tracks.states.tolist(), strict=True)) == {
+        1: TrackState.REMOVED,
+        2: TrackState.TENTATIVE,
+    }
+
+
 def test_a_weak_box_continues_a_track_but_begins_none():
     one = tracker(min_score=0.5)
     assert len(one.update(people([(0, 0)], score=0.2), 0)) == 0

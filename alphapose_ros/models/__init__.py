@@ -1,0 +1,7 @@
+"""The weights that come with the package, and how weights of any kind are loaded."""
+
+from __future__ import annotations
+
+from alphapose_ros.checkpoints import load_checkpoint
+
+__all__ = ["load_checkpoint"]
