@@ -154,6 +154,10 @@ class PoseNode(LifecycleNode):
         self._publish("tracks", tracks_to_message(nobody, self._about, RCLPY))
         self._publish("markers", self._board.clear(self._about.header))
         self._report()
+        told = self.figures()
+        names = ("received", "processed", "dropped", "lost", "failed")
+        counts = ", ".join(f"{told[f'frames_{name}']} {name}" for name in names)
+        self.get_logger().info(f"inactive; images: {counts}")
         self._pipeline.reset()
         return super().on_deactivate(state)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 
 import pytest
+
+FRAMES = 120
 
 
 def environment(**changes):
@@ -28,8 +31,7 @@ def play(video, env, boxes):
             command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    settings = {"detector.name": "file", "detector.boxes_file": boxes, "image_timeout_s": 2.0}
-    node = start("pose_node", **settings)
+    node = start("pose_node", **{"detector.name": "file", "detector.boxes_file": boxes})
     camera = start("video_source", video=video, wait_for_subscribers=1, reliability="best_effort")
     try:
         told, _ = camera.communicate(timeout=60)
@@ -52,7 +54,7 @@ def boxes(tmp_path):
 
 @pytest.fixture(scope="module")
 def video(make_video):
-    return make_video(frames=120, fps=30, size=(1280, 720))
+    return make_video(frames=FRAMES, fps=30, size=(1280, 720))
 
 
 def test_lost_images_are_noticed_and_the_remedy_named(video, boxes):
@@ -65,5 +67,6 @@ def test_the_profile_of_this_package_lets_them_through(video, boxes, root):
     profile = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(root / "config/fastdds_images.xml")}
     said = play(video, environment(**profile), boxes)
     assert "DDS loses them" not in said
-    assert "no image" not in said  # they did arrive
+    received = int(re.search(r"images: (\d+) received", said).group(1))
+    assert received > 0.8 * FRAMES
     assert "ERROR" not in said
