@@ -39,6 +39,15 @@ def test_likeness_does_not_depend_on_the_size_in_the_picture():
     np.testing.assert_allclose(near, far)
 
 
+@pytest.mark.parametrize(("way", "supports"), [(0.049, True), (0.051, False)])
+def test_keypoints_support_each_other_within_a_tenth_of_the_box(way, supports):
+    one = pose(score=9.0)
+    only_near = PoseSimilarity(distance_weight=0.0)
+    for direction in (SIZE * (way, 0), SIZE * (0, -way)):
+        moved = one + (*direction, 0)
+        assert only_near(one, SIZE, moved[None])[0] == pytest.approx(float(supports))
+
+
 def test_absent_keypoints_count_as_unlike():
     one = pose(score=9.0)
     half = one.copy()
