@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from alphapose_ros.boxes import from_xywh, to_xywh
-from alphapose_ros.frame import Poses, Tracks, TrackState
+from alphapose_ros.frame import Poses, Tracks
 from alphapose_ros.skeletons import Skeleton
 
 _NOTHING = np.empty(0, np.float32)
@@ -182,8 +182,3 @@ def _poses_from(people: list[Any], skeleton: Skeleton) -> Poses:
 
 def _seconds(duration: Any) -> float:
     return duration.sec + duration.nanosec / 1e9
-
-
-def confirmed_ids(tracks: Tracks) -> list[int]:
-    """Return the ids of those who are tracked in this frame."""
-    return tracks.ids[tracks.states == TrackState.TRACKED].tolist()
