@@ -52,11 +52,14 @@ class PoseSimilarity:
         1 where a pose has no keypoints at all.
         """
         alike = self(pose, size, others)
-        own = self(pose, size, pose[None])[0]
-        theirs = np.array([self(other, size, other[None])[0] for other in others])
-        scale = np.sqrt(own * theirs)
+        scale = np.sqrt(self._to_itself(pose) * self._to_itself(others))
         ratio = np.divide(alike, scale, out=np.zeros_like(alike), where=scale > 0)
         return np.clip(1 - ratio, 0, 1)
+
+    def _to_itself(self, poses: np.ndarray) -> np.ndarray:
+        """Return the similarity of each pose (..., K, 3) to itself (...)."""
+        weight = np.tanh(poses[..., 2] / self.score_scale) ** 2
+        return (np.isfinite(poses[..., 0]) * (weight + self.distance_weight)).mean(axis=-1)
 
 
 def oks(pose: np.ndarray, others: np.ndarray, area: float, sigmas: tuple[float, ...]) -> np.ndarray:
