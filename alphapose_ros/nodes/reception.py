@@ -15,9 +15,17 @@ from alphapose_ros.nodes.conversions import to_ns
 from alphapose_ros.nodes.diagnostics import percentiles
 
 try:
-    from rclpy.event_handler import QoSMessageLostInfo, SubscriptionEventCallbacks
+    from rclpy.event_handler import (
+        QoSMessageLostInfo,
+        SubscriptionEventCallbacks,
+        UnsupportedEventTypeError,
+    )
 except ImportError:  # Humble
-    from rclpy.qos_event import QoSMessageLostInfo, SubscriptionEventCallbacks
+    from rclpy.qos_event import (
+        QoSMessageLostInfo,
+        SubscriptionEventCallbacks,
+        UnsupportedEventTypeError,
+    )
 
 ENOUGH = 20  # images taken by the camera, until the share of those that arrived is judged
 LOSSY = 0.7  # smallest share that is still ordinary
@@ -56,9 +64,12 @@ class Reception:
         is_raw = transport == "raw"
         kind, name = (Image, "image") if is_raw else (CompressedImage, compressed_topic(node))
         lost = SubscriptionEventCallbacks(message_lost=self._on_lost)
-        self._images = node.create_subscription(
-            kind, name, self._on_image, qos, event_callbacks=lost
-        )
+        try:
+            self._images = node.create_subscription(
+                kind, name, self._on_image, qos, event_callbacks=lost
+            )
+        except UnsupportedEventTypeError:  # a middleware that does not count what it loses
+            self._images = node.create_subscription(kind, name, self._on_image, qos)
         self._infos = node.create_subscription(CameraInfo, "camera_info", self._on_info, qos)
         self.topic = self._images.topic_name  # in full
         self.received = self.lost = 0
