@@ -15,6 +15,7 @@ setup(
     python_requires=">=3.10",
     install_requires=[
         "numpy>=1.21",
+        "onnxruntime>=1.12",
         "opencv-python-headless>=4.6,<5",  # 5 has no HOGDescriptor
         "pyyaml",
         "rosbags>=0.11",
@@ -23,12 +24,14 @@ setup(
         "torch>=2.2",
         "tqdm",
     ],
+    extras_require={"export": ["onnx>=1.16", "onnxscript>=0.5"]},  # alphapose models --export
     package_dir={"": "."},  # makes editable installs a plain .pth file, which the messages can join
     packages=find_packages(include=["alphapose_ros", "alphapose_ros.*"]),
     package_data={"alphapose_ros": ["models/weights/*"]},
     data_files=[
         (f"share/alphapose_ros/{folder}", glob(f"{folder}/*.*"))
-        for folder in ("config", "launch", "msg", "rviz")  # msg: for bags without ROS
+        # msg: for bags without ROS
+        for folder in ("config", "config/training", "launch", "msg", "rviz")
     ],
     entry_points={"console_scripts": ["alphapose = alphapose_ros.cli:main"]},
     options={"build": {"build_base": build.name}},

@@ -73,7 +73,11 @@ def _checked(name: str, value: Any, default: Any, rules: Rules) -> Any:
 class DetectorConfig(Section):
     """How people are found in the image."""
 
-    name: str = setting("hog", "Detector", choices=("hog", "file"))
+    name: str = setting("hog", "Detector", choices=("yolox", "hog", "file"))
+    model: str = setting(
+        "yolox_nano_person", "For 'yolox': weights by name; see `alphapose models`"
+    )
+    weights: str = setting("", "For 'yolox': weights or graph (.onnx) in place of the model's own")
     boxes_file: str = setting(
         "", "For detector 'file': COCO results or AlphaPose detections (JSON) with boxes per frame"
     )
@@ -103,7 +107,9 @@ class PoseConfig(Section):
     """How keypoints are found in a box."""
 
     model: str = setting("fastpose_small_halpe_136", "Pose weights by name; see `alphapose models`")
-    weights: str = setting("", "Weights file for the model's network, in place of its own")
+    weights: str = setting(
+        "", "Weights or graph (.onnx) for the model's network, in place of its own"
+    )
     batch_size: int = setting(32, "Most crops in one run of the network", low=1, high=512)
 
 
@@ -186,6 +192,11 @@ class Config(Section):
     """All settings of the package."""
 
     device: str = setting("auto", "Where networks run: auto, cpu, cuda or cuda:N")
+    runtime: str = setting(
+        "auto",
+        "What runs networks; auto: ONNX Runtime on the processor, PyTorch on a GPU",
+        choices=("auto", "onnx", "torch"),
+    )
     threads: int = setting(
         0, "Processor threads of the networks; 0 = all but one up to 4 cores", low=0, high=256
     )

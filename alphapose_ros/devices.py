@@ -1,39 +1,70 @@
-"""Where networks run, and how much of the processor they may take."""
+"""Where networks run: on which device, by which runtime, with how many threads."""
 
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 
-import torch
+NVIDIA = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg")  # card, Jetsons, WSL
 
 
-def pick_device(name: str = "auto") -> torch.device:
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """What the stages have to run their networks with."""
+
+    device: str = "cpu"  # cpu, cuda or cuda:N
+    runtime: str = "auto"  # auto, onnx or torch
+    threads: int = 1  # of the processor
+
+
+def pick_compute(device: str = "auto", runtime: str = "auto", threads: int = 0) -> Compute:
+    """Return what there is of what the settings ask for.
+
+    Raises:
+        ValueError: there is no such device, or the runtime does not run on it.
+    """
+    device = pick_device(device)
+    if runtime == "onnx" and device != "cpu":
+        raise ValueError(
+            f"runtime: 'onnx' runs on the processor, not on {device!r}; use device 'cpu', or "
+            "runtime 'auto' or 'torch'"
+        )
+    return Compute(device=device, runtime=runtime, threads=thread_count(threads))
+
+
+def pick_device(name: str = "auto") -> str:
     """Return the device called ``name``; "auto" is the first GPU, or the processor without one.
+
+    PyTorch is asked, and loaded, only where a GPU is wanted or its driver is there.
 
     Raises:
         ValueError: there is no such device here.
     """
+    if name == "cpu" or (name == "auto" and not has_nvidia_driver()):
+        return "cpu"
+    if name != "auto" and not re.fullmatch(r"cuda(:\d+)?", name):
+        raise ValueError(f"device: {name!r} is none of auto, cpu, cuda, cuda:N")
+    cuda = import_module("torch").cuda
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f"device: {name!r} is none of auto, cpu, cuda, cuda:N") from None
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        return "cuda" if cuda.is_available() else "cpu"
+    count = cuda.device_count()
+    if int(name.partition(":")[2] or 0) >= count:
         raise ValueError(
-            f"device: {name!r} is not there, {torch.cuda.device_count()} GPUs are visible to "
+            f"device: {name!r} is not there, {count} GPUs are visible to "
             "PyTorch; use 'auto' or 'cpu', or install a CUDA build of PyTorch"
         )
-    return device
+    return name
 
 
-def limit_threads(count: int) -> int:
-    """Let networks use ``count`` processor threads; 0 leaves one of up to 4 cores to others.
+def has_nvidia_driver() -> bool:
+    """Tell whether a driver for NVIDIA's GPUs is loaded, of whatever kind."""
+    return any(Path(node).exists() for node in NVIDIA)
 
-    Returns:
-        The number set.
-    """
+
+def thread_count(wanted: int = 0) -> int:
+    """Return ``wanted``; for 0, all cores, or all but one where there are 2 to 4."""
     cores = os.cpu_count() or 1
-    count = count or (cores - 1 if 1 < cores <= 4 else cores)
-    torch.set_num_threads(count)
-    return count
+    return wanted or (cores - 1 if 1 < cores <= 4 else cores)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from alphapose_ros.config import Config
 from alphapose_ros.detection import build_detector
-from alphapose_ros.devices import limit_threads, pick_device
+from alphapose_ros.devices import pick_compute
 from alphapose_ros.frame import Frame, Poses, Tracks
 from alphapose_ros.pose import build_estimator
 from alphapose_ros.skeletons import Skeleton
@@ -57,10 +57,10 @@ class Pipeline:
 
     def __init__(self, config: Config, ids: Iterator[int] | None = None) -> None:
         self._config = config
-        limit_threads(config.threads)
-        self.device = pick_device(config.device)
-        self._detector = build_detector(config.detector)
-        self._estimator = build_estimator(config.pose, self.device)
+        compute = pick_compute(config.device, config.runtime, config.threads)
+        self.device = compute.device
+        self._detector = build_detector(config.detector, compute)
+        self._estimator = build_estimator(config.pose, compute)
         self._tracker = build_tracker(config.tracker, ids)
         self._stamp_ns: int | None = None
 

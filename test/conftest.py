@@ -21,6 +21,8 @@ os.environ.update(
     ROS_HOME=FOLDER.name,
     ROS_LOG_DIR=FOLDER.name,
 )
+# On a busy machine the threads of a small network wait for each other far longer than they work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "alphapose_ros"
 LAYERS = [  # a module imports from its own row and from those above it
-    "frame skeletons config boxes keypoints matching images mailbox zoo checkpoints files devices",
+    "frame skeletons config boxes keypoints matching images mailbox zoo checkpoints files devices "
+    "runtimes",
     "detection pose suppression reid tracking lifting messages",
     "pipeline models",
     "io offline training evaluation",
@@ -22,10 +24,11 @@ DOORS = ("nodes", "cli")  # nobody imports these two
 BASE_NEEDS = {  # what files of the first row import besides NumPy and the standard library
     "checkpoints": {"torch", "safetensors"},
     "config": {"yaml"},
-    "devices": {"torch"},
     "matching": {"scipy"},
+    "runtimes": {"onnxruntime"},
 }
 ROS = {"rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "message_filters"}
+ADDRESS = re.compile(r"alphapose_ros\.[\w.]+:\w+")
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 MODULES = [name for name in FILES if name != "__init__.py"]
 
@@ -40,7 +43,10 @@ def own(name: str) -> str:
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """Yield the dotted names of all modules that a file imports, wherever in the file."""
+    """Yield the dotted names of all modules that a file imports, wherever in the file.
+
+    Tables that name functions by their address, "alphapose_ros.module:function", import too.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -48,6 +54,8 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield from (f"alphapose_ros.{home(alias.name)}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
             yield node.module or "."
+        elif isinstance(node, ast.Constant) and ADDRESS.fullmatch(str(node.value)):
+            yield node.value.partition(":")[0]
 
 
 def home(public: str) -> str:
@@ -132,6 +140,10 @@ def test_imports_stand_at_the_top(name):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             inside = [n for n in ast.walk(function) if isinstance(n, ast.Import | ast.ImportFrom)]
             assert not inside, f"{name}:{inside[0].lineno}: import inside {function.name}()"
+
+
+def test_functions_named_by_their_address_count_as_imports():
+    assert "alphapose_ros.pose.onnx_backend" in imports(parse("pose/__init__.py"))
 
 
 def test_there_are_networks_and_nodes_to_check():

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from dataclasses import replace
 
 import cv2
@@ -11,6 +13,7 @@ import pytest
 from alphapose_ros import Frame, Pipeline, load_config
 from alphapose_ros.boxes import iou
 from alphapose_ros.config import Config, with_values
+from alphapose_ros.devices import has_nvidia_driver
 from alphapose_ros.frame import TrackState
 
 
@@ -103,8 +106,40 @@ def test_people_on_a_real_street_are_detected_posed_and_followed(data):
     assert np.nanmedian(seen.poses.keypoints[:, 0, 1] - seen.poses.keypoints[:, 15, 1]) < 0
 
 
+LIVE = (  # what the node does for a frame
+    "import numpy as np\nfrom alphapose_ros import Frame, Pipeline, load_config\n"
+    "image = np.full((240, 320, 3), 90, np.uint8)\n"
+    "print(Pipeline(load_config())(Frame(image=image, stamp_ns=0)).ids)\n"
+)
+DRAWN = "import alphapose_ros.io.overlay, alphapose_ros.io.alphapose, alphapose_ros.io.video\n"
+
+
+@pytest.mark.parametrize("code", [LIVE, "import alphapose_ros.nodes.pose_node\n", DRAWN])
+def test_on_a_processor_nothing_loads_pytorch(code):
+    if has_nvidia_driver():
+        pytest.skip("there is a GPU's driver, so PyTorch is asked for it")
+    if "nodes" in code:
+        pytest.importorskip("rclpy")
+    code += "import sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_both_runtimes_can_be_chosen(tmp_path):
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps([{"image_id": 0, "bbox": [90, 20, 80, 200], "score": 0.9}]))
+    values = {"device": "cpu", "detector.name": "file", "detector.boxes_file": str(boxes)}
+    values["suppression.name"] = "none"
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
+    by_onnx, by_torch = (
+        Pipeline(with_values(Config(), values | {"runtime": runtime})).run(frame(0.0, noise)).poses
+        for runtime in ("onnx", "torch")
+    )
+    np.testing.assert_allclose(by_onnx.scores, by_torch.scores, atol=1e-4)
+    np.testing.assert_allclose(by_onnx.keypoints, by_torch.keypoints, atol=0.05)
+
+
 def test_settings_that_do_not_fit_are_refused_when_it_is_built():
-    with pytest.raises(ValueError, match="unknown model"):
+    with pytest.raises(ValueError, match="unknown pose model"):
         Pipeline(replace(Config(), pose=replace(Config().pose, model="nothing")))
     with pytest.raises(ValueError, match="device: 'gpu' is none of"):
         Pipeline(replace(Config(), device="gpu"))

@@ -10,7 +10,9 @@ from alphapose_ros.boxes import is_usable
 from alphapose_ros.config import DetectorConfig
 from alphapose_ros.detection.boxes_file import FileDetector
 from alphapose_ros.detection.hog import HogDetector
+from alphapose_ros.detection.letterbox import build_yolox
 from alphapose_ros.detection.nms import nms, soft_nms
+from alphapose_ros.devices import Compute, pick_compute
 from alphapose_ros.frame import Detections
 
 Finder = Callable[[np.ndarray, int], Detections]  # image (H, W, 3) BGR, number of the frame
@@ -21,9 +23,10 @@ def on_image(detector: Callable[[np.ndarray], Detections]) -> Finder:
     return lambda image, index: detector(image)
 
 
-DETECTORS: dict[str, Callable[[DetectorConfig], Finder]] = {
-    "hog": lambda config: on_image(HogDetector(config.hog_smallest_person)),
-    "file": lambda config: FileDetector(config.boxes_file),
+DETECTORS: dict[str, Callable[[DetectorConfig, Compute], Finder]] = {
+    "yolox": lambda config, compute: on_image(build_yolox(config, compute)),
+    "hog": lambda config, compute: on_image(HogDetector(config.hog_smallest_person)),
+    "file": lambda config, compute: FileDetector(config.boxes_file),
 }
 
 
@@ -33,9 +36,9 @@ class Detector:
     ``config`` may be exchanged between two calls; only its live settings then take effect.
     """
 
-    def __init__(self, config: DetectorConfig) -> None:
+    def __init__(self, config: DetectorConfig, compute: Compute) -> None:
         self.config = config
-        self._find = DETECTORS[config.name](config)
+        self._find = DETECTORS[config.name](config, compute)
 
     def __call__(self, image: np.ndarray, index: int = 0) -> Detections:
         """Return the people in an image.
@@ -62,10 +65,16 @@ class Detector:
         )
 
 
-def build_detector(config: DetectorConfig) -> Detector:
+def build_detector(config: DetectorConfig, compute: Compute | None = None) -> Detector:
     """Return the detector that ``config`` names: (H, W, 3) BGR -> Detections.
 
+    Args:
+        config: its settings.
+        compute: what networks run on; None for the best there is.
+
     Raises:
+        ValueError: there is no such model, or what networks run on cannot read its file.
         FileNotFoundError: a file that it needs is missing.
+        CheckpointError, GraphError: a file does not fit.
     """
-    return Detector(config)
+    return Detector(config, compute or pick_compute())

@@ -51,3 +51,22 @@ def crop_people(image: np.ndarray, regions: np.ndarray, input_size: tuple[int, i
         )
         cv2.cvtColor(crop, cv2.COLOR_BGR2RGB, dst=crop)
     return crops
+
+
+def from_crops(
+    keypoints: np.ndarray, regions: np.ndarray, input_size: tuple[int, int]
+) -> np.ndarray:
+    """Move keypoints (N, K, 3) from crops of ``input_size``, height and width, to the image.
+
+    Args:
+        keypoints: x y [px of the crop], score.
+        regions: (N, 4) what the crops show [px of the image].
+        input_size: of the crops.
+
+    Returns:
+        (N, K, 3) float32: x y [px of the image], score.
+    """
+    size = np.array(input_size[::-1])
+    step = (regions[:, None, 2:] - regions[:, None, :2]) / size
+    position = keypoints[..., :2] * step + regions[:, None, :2]
+    return np.concatenate((position, keypoints[..., 2:]), axis=-1, dtype=np.float32)

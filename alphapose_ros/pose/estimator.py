@@ -1,62 +1,28 @@
-"""Keypoints of the people in an image: crop, network, decode."""
+"""Keypoints of the people in an image: what is common to all backends."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from alphapose_ros.frame import Detections, Poses
-from alphapose_ros.pose.crop import MEAN_RGB, crop_boxes, crop_people
-from alphapose_ros.pose.heatmap import decode
 from alphapose_ros.skeletons import Skeleton
 
 MAX_WEIGHT = 1.25  # of the best keypoint's score in the score of a pose
 
-
-@dataclass(frozen=True)
-class TorchBackend:
-    """A pose network in PyTorch: image and boxes in, keypoints out.
-
-    Crops go to ``device`` as bytes; heatmaps never leave it.
-    """
-
-    network: nn.Module  # in eval mode, on ``device``
-    input_size: tuple[int, int]  # height, width of the crops [px]
-    device: torch.device
-    batch_size: int = 32
-    decode_method: str = "heatmap"
-
-    def __call__(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-        """Return keypoints (N, K, 3) for boxes (N, 4), N > 0, in an image (H, W, 3) BGR."""
-        regions = crop_boxes(boxes, self.input_size)
-        parts = np.array_split(regions, -(-len(regions) // self.batch_size))
-        return np.concatenate([self._run(image, part) for part in parts])
-
-    @torch.inference_mode()
-    def _run(self, image: np.ndarray, regions: np.ndarray) -> np.ndarray:
-        crops = torch.from_numpy(crop_people(image, regions, self.input_size))
-        heatmaps = self.network(normalised(crops.to(self.device)))
-        return decode(heatmaps, regions, self.decode_method)
-
-
-def normalised(crops: Tensor) -> Tensor:
-    """Turn crops (N, h, w, 3) RGB uint8 into the network's input (N, 3, h, w) float32."""
-    mean = torch.tensor(MEAN_RGB, device=crops.device)
-    return (crops.float() / 255 - mean).permute(0, 3, 1, 2).contiguous()
+Backend = Callable[[np.ndarray, np.ndarray], np.ndarray]  # image, boxes (N, 4) -> (N, K, 3)
 
 
 class PoseEstimator:
     """Poses of detected people.
 
     Args:
-        backend: (image, boxes (N, 4)) -> keypoints (N, K, 3), called for N > 0 only.
+        backend: crop, network and decoding; called for N > 0 only.
         skeleton: what the K keypoints are.
     """
 
-    def __init__(self, backend: TorchBackend, skeleton: Skeleton) -> None:
+    def __init__(self, backend: Backend, skeleton: Skeleton) -> None:
         self.skeleton = skeleton
         self._backend = backend
 

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+INTEGRAL_KEYPOINTS = {136: 110, 133: 110, 68: 42}  # of face and hands, the last ones, by number
+
 
 def decode(heatmaps: Tensor, crop_boxes: np.ndarray, method: str = "heatmap") -> np.ndarray:
     """Locate keypoints in the image.
@@ -19,16 +21,21 @@ def decode(heatmaps: Tensor, crop_boxes: np.ndarray, method: str = "heatmap") ->
         (N, K, 3) float32: x y [px of the image], score in [0, 1].
 
     Raises:
-        ValueError: there is no such method.
+        ValueError: there is no such method, or it is not for this number of keypoints.
     """
     if method not in DECODERS:
         raise ValueError(f"decode method {method!r} is none of {', '.join(DECODERS)}")
-    found = DECODERS[method](heatmaps.float())
-    height, width = heatmaps.shape[2:]
-    regions = torch.as_tensor(np.asarray(crop_boxes, np.float32), device=found.device)[:, None]
-    size = torch.tensor([width, height], dtype=torch.float32, device=found.device)
-    position = found[..., :2] / size * (regions[..., 2:] - regions[..., :2]) + regions[..., :2]
-    return torch.cat((position, found[..., 2:]), dim=-1).cpu().numpy()
+    crops = locate(heatmaps.float(), method)
+    regions = torch.as_tensor(np.asarray(crop_boxes, np.float32), device=crops.device)[:, None]
+    position = crops[..., :2] * (regions[..., 2:] - regions[..., :2]) + regions[..., :2]
+    return torch.cat((position, crops[..., 2:]), dim=-1).cpu().numpy()
+
+
+def locate(heatmaps: Tensor, method: str) -> Tensor:
+    """Locate keypoints in heatmaps (N, K, h, w): (N, K, 3) x y [parts of the crop], score."""
+    found = DECODERS[method](heatmaps)
+    size = torch.tensor(heatmaps.shape[:1:-1], dtype=found.dtype, device=found.device)
+    return torch.cat((found[..., :2] / size, found[..., 2:]), dim=-1)
 
 
 def decode_heatmap(heatmaps: Tensor) -> Tensor:
@@ -84,4 +91,35 @@ def decode_integral(heatmaps: Tensor) -> Tensor:
     return torch.stack((x, y, score), dim=-1)
 
 
-DECODERS = {"heatmap": decode_heatmap, "integral": decode_integral}
+def decode_combined(heatmaps: Tensor) -> Tensor:
+    """Locate body and feet at the highest pixel, face and hands as means.
+
+    The latter are small and many: a quarter pixel of a heatmap is too coarse for them.
+
+    Args:
+        heatmaps: (N, K, h, w) with K one of INTEGRAL_KEYPOINTS; those of body and feet as
+            decode_heatmap takes them, those of face and hands as decode_integral does.
+
+    Returns:
+        (N, K, 3): x y [heatmap px], score in [0, 1].
+
+    Raises:
+        ValueError: another K.
+
+    Source: the reference's models of the combined loss.
+    """
+    count = heatmaps.shape[1]
+    if count not in INTEGRAL_KEYPOINTS:
+        raise ValueError(
+            f"decode method 'combined' knows skeletons of "
+            f"{', '.join(map(str, INTEGRAL_KEYPOINTS))} keypoints, not of {count}"
+        )
+    first = count - INTEGRAL_KEYPOINTS[count]
+    return torch.cat((decode_heatmap(heatmaps[:, :first]), decode_integral(heatmaps[:, first:])), 1)
+
+
+DECODERS = {
+    "heatmap": decode_heatmap,
+    "integral": decode_integral,
+    "combined": decode_combined,
+}

@@ -6,10 +6,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 from alphapose_ros.boxes import iou
 from alphapose_ros.config import DetectorConfig
 from alphapose_ros.detection import DETECTORS, build_detector
+from alphapose_ros.detection.yolox import yolox
+from alphapose_ros.devices import Compute
 from alphapose_ros.frame import Detections
 
 
@@ -26,9 +29,19 @@ def boxes_file(tmp_path):
     return path
 
 
+@pytest.fixture(scope="module")
+def random_weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    save_file(yolox("yolox_nano").state_dict(), path)
+    return path
+
+
 @pytest.mark.parametrize("name", DETECTORS)
-def test_every_detector_gives_detections_of_a_grey_image(name, boxes_file):
-    detector = build_detector(DetectorConfig(name=name, boxes_file=str(boxes_file)))
+def test_every_detector_gives_detections_of_a_grey_image(name, boxes_file, random_weights):
+    config = DetectorConfig(
+        name=name, boxes_file=str(boxes_file), weights=str(random_weights), score_threshold=0.5
+    )
+    detector = build_detector(config, Compute(runtime="torch"))
     found = detector(np.full((120, 160, 3), 127, np.uint8), 0)
     assert isinstance(found, Detections)
     assert len(found) == 0
@@ -36,7 +49,7 @@ def test_every_detector_gives_detections_of_a_grey_image(name, boxes_file):
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (40, 2000, 3)])
 def test_the_people_detector_survives_odd_sizes(shape):
-    build_detector(DetectorConfig())(np.zeros(shape, np.uint8))
+    build_detector(DetectorConfig(name="hog"))(np.zeros(shape, np.uint8))
 
 
 def test_boxes_of_a_file_come_with_their_frame(boxes_file):
@@ -72,16 +85,19 @@ def test_a_missing_file_names_the_setting():
 def test_unusable_boxes_and_weak_ones_go(monkeypatch):
     boxes = [[0, 0, 9, 9], [np.nan, 0, 9, 9], [0, 0, np.inf, 9], [9, 9, 0, 0], [50, 0, 60, 9]]
     bad = Detections(boxes=boxes, scores=[0.9, 0.9, 0.9, 0.9, 0.09])
-    monkeypatch.setitem(DETECTORS, "hog", lambda config: lambda image, index: bad)
-    found = build_detector(DetectorConfig())(np.zeros((10, 10, 3), np.uint8))
+    monkeypatch.setitem(DETECTORS, "hog", lambda config, compute: lambda image, index: bad)
+    found = build_detector(DetectorConfig(name="hog"))(np.zeros((10, 10, 3), np.uint8))
     np.testing.assert_array_equal(found.boxes, [[0, 0, 9, 9]])
 
 
 def test_live_settings_take_effect_at_once(monkeypatch):
     boxes = [[i, 0, i + 10, 10] for i in range(5)]
     five = Detections(boxes=boxes, scores=[0.9, 0.8, 0.7, 0.6, 0.5])
-    monkeypatch.setitem(DETECTORS, "hog", lambda config: lambda image, index: five)
-    detector, image = build_detector(DetectorConfig(nms_iou=1.0)), np.zeros((10, 10, 3), np.uint8)
+    monkeypatch.setitem(DETECTORS, "hog", lambda config, compute: lambda image, index: five)
+    detector, image = (
+        build_detector(DetectorConfig(name="hog", nms_iou=1.0)),
+        np.zeros((10, 10, 3), np.uint8),
+    )
     assert len(detector(image)) == 5
     detector.config = replace(detector.config, max_people=2)
     assert len(detector(image)) == 2
@@ -89,11 +105,12 @@ def test_live_settings_take_effect_at_once(monkeypatch):
     assert len(detector(image)) < 5
 
 
-def test_people_are_found_on_a_real_street(data):
+def recall_on_a_street(detector, data):
+    """Return which part of the people of a clip a detector finds (IoU 0.5), every sixth frame."""
     clip = data / "videos/pets09_s2l1_part1"
     capture = cv2.VideoCapture(str(clip / "video.mp4"))
     rows = np.loadtxt(clip / "gt_480x360.txt", delimiter=",")
-    detector, hits, people = build_detector(DetectorConfig()), 0, 0
+    hits, people = 0, 0
     for number in range(1, 20):
         image = capture.read()[1]
         if number % 6 == 1:
@@ -101,4 +118,14 @@ def test_people_are_found_on_a_real_street(data):
             truth = np.stack((x, y, x + width, y + height), axis=1)
             hits += (iou(truth, detector(image).boxes) >= 0.5).any(axis=1).sum()
             people += len(truth)
-    assert hits / people > 0.5  # as OpenCV ships it, this is 0
+    return hits / people
+
+
+def test_people_are_found_by_their_gradients(data):
+    detector = build_detector(DetectorConfig(name="hog"))
+    assert recall_on_a_street(detector, data) > 0.5  # as OpenCV ships it, this is 0
+
+
+def test_people_are_found_by_a_trained_network(data, person_weights):
+    config = DetectorConfig(name="yolox", weights=str(person_weights))
+    assert recall_on_a_street(build_detector(config, Compute(runtime="torch")), data) > 0.9

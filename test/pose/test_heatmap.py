@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from alphapose_ros.pose.heatmap import DECODERS, decode, decode_heatmap, decode_integral
+from alphapose_ros.pose.heatmap import (
+    DECODERS,
+    decode,
+    decode_combined,
+    decode_heatmap,
+    decode_integral,
+)
 
 
 def test_heatmaps_decode_as_in_the_reference(data):
@@ -23,6 +29,32 @@ def test_integrals_decode_as_in_the_reference(data):
     found = decode(logits, box, "integral")[0]
     np.testing.assert_allclose(found[:, :2], vectors["keypoints_sigmoid"], atol=1e-2)
     np.testing.assert_allclose(found[:, 2], vectors["scores_sigmoid"][:, 0], atol=1e-6)
+
+
+def test_body_and_feet_decode_as_heatmaps_face_and_hands_as_integrals(data):
+    hm, si = (np.load(data / f"reference/vectors/decode_{name}.npz") for name in ("hm", "si"))
+    last = np.arange(110) % 26  # of 136 keypoints: the 26 of one file, then those of the other
+    heatmaps = torch.from_numpy(np.concatenate((hm["heatmaps"], si["logits"][last])))[None]
+    body = decode(heatmaps, hm["bbox"][None], "combined")[0, :26]
+    rest = decode(heatmaps, si["bbox"][None], "combined")[0, 26:]
+    is_there = hm["scores"][:, 0] > 0
+    np.testing.assert_allclose(body[is_there, :2], hm["keypoints"][is_there], atol=1e-3)
+    np.testing.assert_allclose(rest[:, :2], si["keypoints_sigmoid"][last], atol=1e-2)
+    np.testing.assert_allclose(rest[:, 2], si["scores_sigmoid"][last, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("count", "first"), [(136, 26), (133, 23), (68, 26)])
+def test_the_last_keypoints_are_those_of_face_and_hands(count, first):
+    heatmaps = torch.zeros(1, count, 8, 8)
+    heatmaps[..., 2, 5] = 4.0  # the highest pixel, and hardly any of the mean
+    found = decode_combined(heatmaps)[0, :, 0]
+    assert (found[:first] == 5).all()
+    assert (found[first:] < 4).all()
+
+
+def test_a_skeleton_without_face_and_hands_has_nothing_to_combine():
+    with pytest.raises(ValueError, match="skeletons of 136, 133, 68 keypoints, not of 17"):
+        decode_combined(torch.zeros(1, 17, 8, 8))
 
 
 def test_mean_of_the_normalised_confidences():
@@ -48,7 +80,7 @@ def test_peaks_at_the_border_and_flat_ones_stay():
 
 @pytest.mark.parametrize("method", DECODERS)
 def test_people_of_a_batch_do_not_mix(method):
-    heatmaps = torch.randn(5, 17, 16, 12, generator=torch.Generator().manual_seed(0))
+    heatmaps = torch.randn(5, 136, 16, 12, generator=torch.Generator().manual_seed(0))
     boxes = np.random.default_rng(0).random((5, 4)) * 100 + [0, 0, 100, 100]
     together = decode(heatmaps, boxes, method)
     alone = [decode(heatmaps[[row]], boxes[[row]], method)[0] for row in range(5)]
@@ -57,7 +89,7 @@ def test_people_of_a_batch_do_not_mix(method):
 
 @pytest.mark.parametrize("method", DECODERS)
 def test_nobody_decodes_to_nobody(method):
-    assert decode(torch.empty(0, 17, 16, 12), np.empty((0, 4)), method).shape == (0, 17, 3)
+    assert decode(torch.empty(0, 136, 16, 12), np.empty((0, 4)), method).shape == (0, 136, 3)
 
 
 def test_an_unknown_method_is_refused():

@@ -9,7 +9,7 @@ import torch
 
 from alphapose_ros.pose import POSE_NETWORKS, build_pose_network
 from alphapose_ros.pose.crop import MEAN_RGB
-from alphapose_ros.pose.estimator import normalised
+from alphapose_ros.pose.torch_backend import normalised
 
 
 @pytest.mark.parametrize("name", POSE_NETWORKS)

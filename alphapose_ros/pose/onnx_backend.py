@@ -1,0 +1,61 @@
+"""A pose network as a graph: on a processor without a GPU, and without loading PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from alphapose_ros.devices import Compute
+from alphapose_ros.pose.crop import crop_boxes, crop_people, from_crops
+from alphapose_ros.runtimes import Graph, GraphError
+from alphapose_ros.skeletons import skeleton
+from alphapose_ros.zoo import Weights
+
+
+@dataclass(frozen=True)
+class OnnxBackend:
+    """Image and boxes in, keypoints out.
+
+    Attributes:
+        graph: ``crops`` (N, h, w, 3) RGB uint8 -> ``keypoints`` (N, K, 3) x y [px of the crop],
+            score; normalisation and decoding are in it.
+    """
+
+    graph: Graph
+    batch_size: int = 32
+
+    def __call__(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """Return keypoints (N, K, 3) for boxes (N, 4), N > 0, in an image (H, W, 3) BGR."""
+        regions = crop_boxes(boxes, self.input_size)
+        parts = np.array_split(regions, -(-len(regions) // self.batch_size))
+        return np.concatenate([self._run(image, part) for part in parts])
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the crops [px]."""
+        return self.graph.shape("crops")[1:3]
+
+    def _run(self, image: np.ndarray, regions: np.ndarray) -> np.ndarray:
+        (keypoints,) = self.graph(crops=crop_people(image, regions, self.input_size))
+        return from_crops(keypoints, regions, self.input_size)
+
+
+def build_onnx_backend(
+    weights: Weights, file: Path, compute: Compute, batch_size: int
+) -> OnnxBackend:
+    """Return the graph in ``file``, which must be for the skeleton of ``weights``.
+
+    Raises:
+        FileNotFoundError: the file is missing.
+        GraphError: it is no graph of crops and keypoints, or is for another skeleton.
+    """
+    graph = Graph(file, ("crops",), ("keypoints",), compute.threads)
+    found, expected = graph.shape("keypoints")[1], len(skeleton(weights.skeleton).names)
+    if found != expected:
+        raise GraphError(
+            f"{file}: gives {found} keypoints, but {weights.skeleton} has {expected}; is this the "
+            "graph of another model?"
+        )
+    return OnnxBackend(graph, batch_size)

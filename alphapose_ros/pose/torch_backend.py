@@ -1,0 +1,64 @@
+"""A pose network in PyTorch: on a GPU, and for weights that have no graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from alphapose_ros.checkpoints import load_checkpoint
+from alphapose_ros.devices import Compute
+from alphapose_ros.pose import build_pose_network
+from alphapose_ros.pose.crop import MEAN_RGB, crop_boxes, crop_people
+from alphapose_ros.pose.heatmap import decode
+from alphapose_ros.zoo import Weights
+
+
+@dataclass(frozen=True)
+class TorchBackend:
+    """Image and boxes in, keypoints out.
+
+    Crops go to ``device`` as bytes; heatmaps never leave it.
+    """
+
+    network: nn.Module  # in eval mode, on ``device``
+    input_size: tuple[int, int]  # height, width of the crops [px]
+    device: torch.device
+    batch_size: int = 32
+    decode_method: str = "heatmap"
+
+    def __call__(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """Return keypoints (N, K, 3) for boxes (N, 4), N > 0, in an image (H, W, 3) BGR."""
+        regions = crop_boxes(boxes, self.input_size)
+        parts = np.array_split(regions, -(-len(regions) // self.batch_size))
+        return np.concatenate([self._run(image, part) for part in parts])
+
+    @torch.inference_mode()
+    def _run(self, image: np.ndarray, regions: np.ndarray) -> np.ndarray:
+        crops = torch.from_numpy(crop_people(image, regions, self.input_size))
+        heatmaps = self.network(normalised(crops.to(self.device)))
+        return decode(heatmaps, regions, self.decode_method)
+
+
+def normalised(crops: Tensor) -> Tensor:
+    """Turn crops (N, h, w, 3) RGB uint8 into the network's input (N, 3, h, w) float32."""
+    mean = torch.tensor(MEAN_RGB, device=crops.device)
+    return (crops.float() / 255 - mean).permute(0, 3, 1, 2).contiguous()
+
+
+def build_torch_backend(
+    weights: Weights, file: Path, compute: Compute, batch_size: int
+) -> TorchBackend:
+    """Return the network of ``weights``, filled from ``file``.
+
+    Raises:
+        FileNotFoundError: the file is missing.
+        CheckpointError: it does not fit the network.
+    """
+    torch.set_num_threads(compute.threads)
+    network = load_checkpoint(build_pose_network(weights.network, weights.skeleton), file)
+    device = torch.device(compute.device)
+    return TorchBackend(network.to(device), weights.input_size, device, batch_size, weights.decode)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from alphapose_ros.runtimes import Graph, GraphError, session_options
+
+onnx = pytest.importorskip("onnx")  # to write graphs; reading them needs ONNX Runtime only
+TensorProto, helper = onnx.TensorProto, onnx.helper
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A graph that doubles and negates what goes in."""
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["people", 2])
+        for name in ("x", "double", "negative")
+    ]
+    nodes = [
+        helper.make_node("Add", ["x", "x"], ["double"]),
+        helper.make_node("Neg", ["x"], ["negative"]),
+    ]
+    graph = helper.make_graph(nodes, "test", ends[:1], ends[1:])
+    opset = helper.make_operatorsetid("", 17)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    onnx.save(model, tmp_path / "graph.onnx")
+    return tmp_path / "graph.onnx"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_outputs_come_in_the_order_asked_for(path, threads):
+    graph = Graph(path, ["x"], ["negative", "double"], threads)
+    negative, double = graph(x=np.array([[1, 2], [3, 4]], np.float32))
+    assert negative.tolist() == [[-1, -2], [-3, -4]]
+    assert double.tolist() == [[2, 4], [6, 8]]
+
+
+def test_an_axis_of_any_length_is_none(path):
+    graph = Graph(path, ["x"], ["double"])
+    assert graph.shape("x") == graph.shape("double") == (None, 2)
+    assert graph(x=np.ones((5, 2), np.float32))[0].shape == (5, 2)
+
+
+def test_threads_that_wait_leave_the_processor_to_others():
+    options = session_options(3)
+    assert options.intra_op_num_threads == 3
+    assert options.inter_op_num_threads == 1
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def test_a_missing_graph_is_named():
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.onnx does not exist"):
+        Graph("nowhere.onnx", ["x"], ["y"])
+
+
+@pytest.mark.parametrize("text", ["", "no graph"])
+def test_a_damaged_graph_is_named(tmp_path, text):
+    path = tmp_path / "damaged.onnx"
+    path.write_text(text)
+    with pytest.raises(GraphError, match=r"damaged\.onnx: not a readable ONNX graph"):
+        Graph(path, ["x"], ["y"])
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(["crops"], ["double"]), (["x"], ["keypoints"])])
+def test_a_graph_for_something_else_is_refused_with_what_it_is(path, inputs, outputs):
+    with pytest.raises(GraphError, match="goes from x to double, negative, expected from"):
+        Graph(path, inputs, outputs)
