@@ -13,6 +13,8 @@ VERBS = {
     "config": "print all settings as a ROS parameter file",
     "models": "list the weights that there are",
     "run": "find the people in a video or picture",
+    "synth": "render labelled pictures of synthetic people",
+    "train": "train a network from a YAML file",
 }
 
 
