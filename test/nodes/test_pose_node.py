@@ -299,7 +299,7 @@ def test_settings_changed_while_inactive_hold_from_the_next_activation(graph, ca
     assert not any(tracks.people for tracks in camera.tracks)
     assert figures(reports)["pose_model"] == "fastpose_small_halpe_136"
     _, said = graph.end(camera.process)
-    assert "cannot be configured: unknown model 'nonsense'" in said
+    assert "cannot be configured: unknown pose model 'nonsense'" in said
 
 
 def set_parameters(graph, *parameters):
