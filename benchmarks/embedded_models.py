@@ -3,7 +3,7 @@
     python benchmarks/embedded_models.py DATA [--teachers WEIGHTS] [--version-0 FILE]
         [--training FOLDER ...] [--more FOLDER ...] [--json FILE] [--set NAME=VALUE ...]
     python benchmarks/embedded_models.py DATA --quick
-        --pose-weights FILE --input-size 192 144 --decode combined
+        --pose-weights FILE --input-size 192 128 --decode combined
 
 DATA holds the pictures of the frozen evaluation list, whose hash is printed first, with what of it
 is in the training FOLDERs: nothing, or the command fails. `--more` names folders with images/ and
@@ -296,7 +296,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--teachers", type=Path, metavar="WEIGHTS")
     parser.add_argument("--version-0", type=Path, metavar="FILE")
     parser.add_argument("--pose-weights", type=Path, metavar="FILE")
-    parser.add_argument("--input-size", type=int, nargs=2, default=(192, 144))
+    parser.add_argument("--input-size", type=int, nargs=2, default=(192, 128))
     parser.add_argument("--decode", default="combined")
     parser.add_argument("--training", type=Path, nargs="*", default=[], metavar="FOLDER")
     parser.add_argument("--more", type=Path, nargs="*", default=[], metavar="FOLDER")

@@ -40,7 +40,7 @@ def run(options: Namespace) -> None:
         seed=options.seed,
         backgrounds=options.backgrounds,
         with_environments=not options.no_environments,
-        device=str(pick_device(options.device)),
+        device=pick_device(options.device),
     )
     job = Job(
         kind=kind,

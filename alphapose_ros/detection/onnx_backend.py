@@ -37,10 +37,11 @@ def build_onnx_backend(weights: Weights, file: Path, compute: Compute) -> tuple[
         GraphError: it is no graph of a square image, boxes and scores.
     """
     graph = Graph(file, ("image",), ("boxes", "scores"), compute.threads)
-    count, height, width, channels = graph.shape("image")
-    if (count, channels) != (1, 3) or height is None or height != width:
+    shape = graph.shape("image")
+    side = shape[1] if len(shape) == 4 else None
+    if side is None or shape != (1, side, side, 3):
         raise GraphError(
-            f"{file}: takes an image of shape {graph.shape('image')}, expected (1, s, s, 3); "
+            f"{file}: takes an image of shape {shape}, expected (1, s, s, 3); "
             f"export {weights.name} again"
         )
-    return OnnxBackend(graph), height
+    return OnnxBackend(graph), side

@@ -52,6 +52,12 @@ def build_onnx_backend(
         GraphError: it is no graph of crops and keypoints, or is for another skeleton.
     """
     graph = Graph(file, ("crops",), ("keypoints",), compute.threads)
+    crops = graph.shape("crops")
+    if len(crops) != 4 or None in crops[1:3] or crops[3] != 3:
+        raise GraphError(
+            f"{file}: takes crops of shape {crops}, expected (N, h, w, 3); "
+            f"export {weights.name} again"
+        )
     found, expected = graph.shape("keypoints")[1], len(skeleton(weights.skeleton).names)
     if found != expected:
         raise GraphError(

@@ -27,18 +27,9 @@ class AnnotatedPictures:
     pictures: list[dict[str, Any]]
     people: list[dict[str, Any]]  # sorted by picture
     rows: np.ndarray  # (M,) int64: picture of each person
+    boxes: np.ndarray  # (M, 4) float32 x y width height [px] of the people
+    groups: np.ndarray  # (N,) int64: clip or source of each picture; its own without a name
     skeleton_id: str | None
-
-    @property
-    def groups(self) -> np.ndarray:
-        """Clip or source of each picture, (N,) int64; without one, each picture is its own."""
-        names = [str(item.get("group", item["file_name"])) for item in self.pictures]
-        return np.array([_number(name) for name in names], np.int64)
-
-    @property
-    def boxes(self) -> np.ndarray:
-        """Boxes of the people, (M, 4) float32 x y width height [px]."""
-        return np.array([person["bbox"] for person in self.people], np.float32).reshape(-1, 4)
 
     @property
     def is_ignored(self) -> np.ndarray:
@@ -86,16 +77,21 @@ def read_annotated(folder: str | Path) -> AnnotatedPictures:
         pictures, people = content["images"], content["annotations"]
         row_of = {picture["id"]: row for row, picture in enumerate(pictures)}
         rows = np.array([row_of[person["image_id"]] for person in people], np.int64)
+        order = np.argsort(rows, kind="stable")
+        people = [people[i] for i in order]
+        boxes = np.array([person["bbox"] for person in people], np.float32).reshape(-1, 4)
+        groups = [_number(str(item.get("group", item["file_name"]))) for item in pictures]
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: not COCO's layout: {error!r} is missing or wrong") from None
     if not pictures:
         raise ValueError(f"{path}: lists no images")
-    order = np.argsort(rows, kind="stable")
     return AnnotatedPictures(
         folder=folder,
         pictures=pictures,
-        people=[people[i] for i in order],
+        people=people,
         rows=rows[order],
+        boxes=boxes,
+        groups=np.array(groups, np.int64),
         skeleton_id=content.get("info", {}).get("skeleton"),
     )
 

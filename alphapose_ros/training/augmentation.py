@@ -83,7 +83,7 @@ class Augmentation:
         if config.colour:
             crop = recoloured(crop, config.colour, rng)
         if rng.random() < config.grey:
-            crop = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+            crop = without_colour(crop)
         return crop, keypoints[order].astype(np.float32), order
 
     def _warp(
@@ -204,6 +204,11 @@ def recoloured(crop: np.ndarray, strength: float, rng: np.random.Generator) -> n
     value = (_LEVELS**gamma - 0.5) * contrast + 0.5 + brightness
     table = np.clip(value[:, None] * balance, 0, 1) * 255
     return cv2.LUT(crop, table.astype(np.uint8)[None])
+
+
+def without_colour(crop: np.ndarray) -> np.ndarray:
+    """Return a crop (h, w, 3) in shades of grey."""
+    return cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
 
 
 _LEVELS = np.arange(256) / 255.0

@@ -106,6 +106,9 @@ def open_pictures(folder: str | Path) -> PicturePack:
 def held_out(groups: np.ndarray, one_in: int = HELD_OUT) -> np.ndarray:
     """Choose whole groups for evaluation, the same in every run and every version of a pack.
 
+    That holds as long as groups keep their numbers: annotations that name the clips of the same
+    pictures otherwise hold other people out, whom a network trained on the first ones has seen.
+
     Args:
         groups: (N,) int64; equal numbers share a fate, so that no clip is on both sides.
         one_in: how many groups one is chosen from.
@@ -118,6 +121,12 @@ def held_out(groups: np.ndarray, one_in: int = HELD_OUT) -> np.ndarray:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return (mixed ^ (mixed >> np.uint64(31))) % np.uint64(one_in) == 0
+
+
+def spread(rows: np.ndarray, most: int) -> np.ndarray:
+    """Return at most ``most`` of ``rows``, evenly from first to last."""
+    places = np.linspace(0, len(rows) - 1, min(most, len(rows)))
+    return rows[np.round(places).astype(int)]
 
 
 def _open(folder: Path, kind: str) -> tuple[dict[str, Any], np.ndarray, dict[str, np.ndarray]]:

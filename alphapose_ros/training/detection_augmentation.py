@@ -13,7 +13,7 @@ import numpy as np
 
 from alphapose_ros.config import Section, setting
 from alphapose_ros.detection.letterbox import PAD
-from alphapose_ros.training.augmentation import coarse, compressed, recoloured
+from alphapose_ros.training.augmentation import coarse, compressed, recoloured, without_colour
 
 MIN_VISIBLE = 0.35  # part of a box; with less, it is ignored
 MIN_TRACE = 0.05  # with less than this, it is gone
@@ -106,7 +106,7 @@ class DetectionAugmentation:
         if config.colour:
             picture = recoloured(picture, config.colour, rng)
         if rng.random() < config.grey:
-            picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+            picture = without_colour(picture)
         return picture
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -24,8 +24,8 @@ FOUND, TRUE, IGNORED = (0, 0, 255), (0, 255, 0), (160, 160, 160)  # colours
 
 
 @torch.no_grad()
-def detect(network: nn.Module, pictures: np.ndarray) -> list[Detections]:
-    """Return the people that a network finds in pictures (N, s, s, 3) uint8 BGR."""
+def detect(network: nn.Module, pictures: Iterable[np.ndarray]) -> list[Detections]:
+    """Return the people that a network finds in each of N pictures (s, s, 3) uint8 BGR."""
     device = next(network.parameters()).device
     found = []
     for picture in pictures:

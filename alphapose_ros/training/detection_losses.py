@@ -38,7 +38,7 @@ class DetectionLoss:
     def __call__(
         self, predictions: Tensor, people: People, size: tuple[int, int], *, l1_weight: float = 0.0
     ) -> dict[str, Tensor]:
-        """Return "boxes", "objects", "classes" and, with a weight, "l1".
+        """Return "boxes", "objects", "classes" and "l1".
 
         Args:
             predictions: (B, A, 6), as YOLOX returns them.
@@ -68,21 +68,19 @@ class DetectionLoss:
             predictions[..., 4], is_object, weight=counts.float(), reduction="sum"
         )
         classes = binary_cross_entropy_with_logits(answers[:, 5], quality.detach(), reduction="sum")
-        losses = {
+        exact = encode(targets, corners[cells], strides[cells])
+        return {
             "boxes": self.box_weight * (1 - quality**2).sum() / count,
             "objects": objects / count,
             "classes": classes / count,
+            "l1": l1_weight * (answers[:, :4] - exact).abs().sum() / count,
         }
-        if l1_weight:
-            exact = encode(targets, corners[cells], strides[cells])
-            losses["l1"] = l1_weight * (answers[:, :4] - exact).abs().sum() / count
-        return losses
 
 
 def costs(
     predictions: Tensor, boxes: Tensor, people: People, centres: Tensor, strides: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return how ill each cell suits each person, and how much their boxes overlap.
+    """Return how badly each cell suits each person, and how much their boxes overlap.
 
     Args:
         predictions: (B, A, 6).

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alphapose_ros.training.datasets import PicturePack, held_out
+from alphapose_ros.training.datasets import PicturePack, held_out, spread
 from alphapose_ros.training.detection_augmentation import Example
+from alphapose_ros.training.mixing import check_ratios
 
 
 class PictureSource:
@@ -53,15 +54,7 @@ class PictureMixture:
     ratios: Sequence[float]  # how many from each; any scale; 0: only for figures
 
     def __post_init__(self) -> None:
-        if len(self.sources) != len(self.ratios) or not self.sources or min(self.ratios) < 0:
-            raise ValueError(
-                f"ratios {list(self.ratios)} for {len(self.sources)} data sets: need one each"
-            )
-        if not sum(self.ratios) > 0:
-            raise ValueError("no data set has a ratio above 0")
-        for source, ratio in zip(self.sources, self.ratios, strict=True):
-            if ratio > 0 and not len(source.training):
-                raise ValueError(f"{source.name}: all of its pictures are held out")
+        check_ratios(self.sources, self.ratios)
 
     def draw(self, rng: np.random.Generator) -> Example:
         """Return a random training picture without its padding."""
@@ -69,9 +62,3 @@ class PictureMixture:
         number = int(np.searchsorted(bounds, rng.random() * bounds[-1], side="right"))
         source = self.sources[number]
         return source.example(rng.choice(source.training))
-
-
-def spread(rows: np.ndarray, most: int) -> np.ndarray:
-    """Return at most ``most`` of ``rows``, evenly from first to last."""
-    places = np.linspace(0, len(rows) - 1, min(most, len(rows)))
-    return rows[np.round(places).astype(int)]

@@ -24,7 +24,13 @@ from alphapose_ros.training.detection_losses import DetectionLoss, People
 from alphapose_ros.training.detection_mixing import PictureMixture, PictureSource
 from alphapose_ros.training.detection_teacher import Teacher, open_teacher, teacher_loss
 from alphapose_ros.training.packing import find_pack, pack_pictures
-from alphapose_ros.training.settings import RunConfig, check_sections, data_folder, section_from
+from alphapose_ros.training.settings import (
+    DataConfig,
+    RunConfig,
+    check_sections,
+    data_sets,
+    section_from,
+)
 
 
 @dataclass(frozen=True)
@@ -48,16 +54,6 @@ class DetectionTaskConfig(Section):
     )
     evaluated_person_px: float = setting(
         48.0, "Lower people do not count in figures", low=0.0, high=1000.0
-    )
-
-
-@dataclass(frozen=True)
-class PicturesConfig(Section):
-    """One data set."""
-
-    folder: str = setting("", "Pack, or pictures with annotations.json; ${NAME} is filled in")
-    ratio: float = setting(
-        1.0, "Share of the pictures, beside the others'; 0: only for figures", low=0.0, high=1e6
     )
 
 
@@ -116,7 +112,7 @@ class DetectionTask:
         return batch[0].permute(0, 3, 1, 2).float()
 
     def losses(self, outputs: Tensor, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """Return "boxes", "objects", "classes", in the last steps "l1", of a teacher "teacher"."""
+        """Return "boxes", "objects", "classes", "l1", which is 0 at first, perhaps "teacher"."""
         batch = DetectionBatch(*batch)
         people = People(batch.boxes, batch.rows, batch.is_ignored)
         l1_weight = self.config.l1_weight if batch.is_plain else 0.0
@@ -196,12 +192,9 @@ def build_task(
 
 
 def _mixture(rows: Any, root: Path) -> PictureMixture:
-    if not isinstance(rows, list) or not rows:
-        raise ValueError("data: expected a list of data sets, each with folder and ratio")
     sources, ratios = [], []
-    for number, row in enumerate(rows):
-        config = section_from(row, PicturesConfig(), f"data.{number}")
-        pack = open_pictures(find_pack(data_folder(config.folder, root), pack_pictures))
+    for config, folder in data_sets(rows, root, DataConfig()):
+        pack = open_pictures(find_pack(folder, pack_pictures))
         sources.append(PictureSource(pack, is_evaluation=config.ratio == 0))
         ratios.append(config.ratio)
     return PictureMixture(sources, ratios)

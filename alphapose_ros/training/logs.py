@@ -128,6 +128,6 @@ def _drop_after(path: Path, step: int) -> None:
         return
     with path.open(newline="", encoding="utf-8") as stream:
         head, *rows = list(csv.reader(stream)) or [[]]
-    kept = [head, *(row for row in rows if int(row[0]) <= step)] if step else []
+    kept = [head, *(row for row in rows if int(row[0]) <= step)] if head and step else []
     with path.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(kept)

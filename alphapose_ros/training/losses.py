@@ -1,4 +1,4 @@
-"""What training minimises: heatmap regression, symmetric integral regression, and both combined.
+"""What training minimises: heatmaps, symmetric integral regression, both combined, and scores.
 
 Positions are in heatmap pixels, (0, 0) being the centre of the first pixel, as `pose.heatmap`
 decodes them. Every loss is a weighted mean over keypoints, so it depends neither on the batch size
@@ -13,7 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
+
+from alphapose_ros.pose.heatmap import decode_integral
 
 AMPLITUDE = 1 / 8  # A_grad of Eq. 3, in parts of the heatmap's width or height (paper, 3.1.1)
 
@@ -152,6 +154,31 @@ def symmetric_integral_loss(
     difference = found - positions.where(is_known[..., None], 0)
     error = (difference / difference.new_tensor([width, height])).abs().sum(dim=-1)
     return _weighted_mean(error, weights * is_known)
+
+
+def score_loss(logits: Tensor, positions: Tensor, weights: Tensor, distance: float) -> Tensor:
+    """Cross-entropy of the scores that integral keypoints are decoded with.
+
+    The integral loss moves the mean of a heatmap and leaves its height free, whose maximum is the
+    score. Here the maximum is taught to say how good the position is: exp(-error / distance), and
+    0 where the keypoint is nowhere in the crop.
+
+    Args:
+        logits: (N, K, h, w).
+        positions: (N, K, 2) x y [heatmap px]; NaN for nowhere.
+        weights: (N, K), 0 where nothing is known.
+        distance: error at which the score should be 1/e [heatmap px].
+
+    Returns:
+        Scalar: weighted mean over keypoints; 0 if none has a weight.
+    """
+    if logits.shape[1] == 0:
+        return logits.new_zeros(())
+    found = decode_integral(logits.detach())[..., :2]
+    quality = torch.exp(-(found - positions).norm(dim=-1) / distance).nan_to_num(0)
+    highest = logits.flatten(2).max(dim=2).values
+    loss = binary_cross_entropy_with_logits(highest, quality, reduction="none")
+    return _weighted_mean(loss, weights)
 
 
 def integral_positions(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -19,8 +20,14 @@ class Person:
     keypoints: np.ndarray  # (K, 2) float32 x y [px of the crop]
     weights: np.ndarray  # (K,) float32, 0 for what the pack does not label
     absent: np.ndarray  # (K,) float32
-    is_visible: np.ndarray  # (K,) uint8
     zoom: float  # how much more the crop shows than the network's
+
+
+class TrainingRows(Protocol):
+    """A source of any kind."""
+
+    name: str
+    training: np.ndarray  # (R,) rows that may be trained on
 
 
 class Source:
@@ -36,7 +43,7 @@ class Source:
     def __init__(self, pack: CropPack, target: Skeleton, weight: float = 1.0) -> None:
         rows = pack.skeleton.rows_of(target)
         self._rows, self._is_there, self._weight = rows, rows >= 0, weight
-        self.pack = pack
+        self.pack, self.name = pack, pack.name
         is_held_out = held_out(pack.groups)
         self.training = np.flatnonzero(~is_held_out)  # rows
         self.held_out = np.flatnonzero(is_held_out)
@@ -49,7 +56,6 @@ class Source:
             keypoints=pack.keypoints[row][rows],
             weights=pack.weights[row][rows] * (is_there * np.float32(self._weight)),
             absent=pack.absent[row][rows] * (is_there * np.float32(self._weight)),
-            is_visible=pack.is_visible[row][rows] * is_there,
             zoom=pack.zoom,
         )
 
@@ -66,11 +72,7 @@ class Mixture:
     """
 
     def __init__(self, sources: Sequence[Source], ratios: Sequence[float]) -> None:
-        if len(sources) != len(ratios) or not sum(ratios) > 0 or min(ratios) < 0:
-            raise ValueError(f"ratios {list(ratios)} for {len(sources)} data sets: need one each")
-        for source, ratio in zip(sources, ratios, strict=True):
-            if ratio > 0 and not len(source.training):
-                raise ValueError(f"{source.pack.name}: all of its people are held out")
+        check_ratios(sources, ratios)
         self.sources = tuple(sources)
         self._bounds = np.cumsum(ratios) / np.sum(ratios)
 
@@ -86,3 +88,19 @@ class Mixture:
         for source in (self.sources[i] for i in np.minimum(which, len(self.sources) - 1)):
             people.append(source.person(source.training[rng.integers(len(source.training))]))
         return people
+
+
+def check_ratios(sources: Sequence[TrainingRows], ratios: Sequence[float]) -> None:
+    """Refuse what cannot be mixed.
+
+    Raises:
+        ValueError: there is not one ratio for each source, all are 0, one is negative, or a source
+            with a ratio has nothing to train on.
+    """
+    if len(sources) != len(ratios) or min(ratios, default=0) < 0:
+        raise ValueError(f"ratios {list(ratios)} for {len(sources)} data sets: need one each")
+    if not sum(ratios) > 0:
+        raise ValueError("no data set has a ratio above 0")
+    for source, ratio in zip(sources, ratios, strict=True):
+        if ratio > 0 and not len(source.training):
+            raise ValueError(f"{source.name}: all of it is held out, nothing is left to train on")

@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 
 from alphapose_ros.boxes import from_xywh, grow_to_aspect
+from alphapose_ros.detection.letterbox import letterbox
 from alphapose_ros.training.annotated import AnnotatedPictures, read_annotated
 from alphapose_ros.training.datasets import CropPack, PicturePack, open_crops, open_pictures
 
-CROP_SIZE = (192, 144)  # height, width of stored crops [px]
+CROP_SIZE = (256, 192)  # height, width of stored crops [px]
 CROP_SCALE = 1.75  # of the box: the network's 1.25, and 1.4 for augmentation to move in
 PICTURE_SIZE = 416  # side of stored pictures [px]
-PAD = 114  # grey around letterboxed pictures, as YOLOX has it
 THREADS = 2  # that read and scale pictures
 
 
@@ -94,20 +94,20 @@ def pack_pictures(source: str | Path, out: str | Path, *, size: int = PICTURE_SI
     """
     annotated = read_annotated(source)
     count = len(annotated.pictures)
-    factors, sizes = np.empty(count, np.float32), np.empty((count, 2), np.int64)
+    factors, sizes = np.empty((count, 2), np.float32), np.empty((count, 2), np.int64)
     with _whole_folder(Path(out)) as folder:
         shape = (count, size, size, 3)
         pictures = np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, shape)
 
         def fit(row: int) -> None:
             image = annotated.read(row)
-            factors[row] = size / max(image.shape[:2])
-            pictures[row], sizes[row] = letterboxed(image, size)
+            pictures[row], sizes[row] = letterbox(image, size)
+            factors[row] = sizes[row, ::-1] / image.shape[1::-1]  # x y: sizes are whole pixels
 
         _for_each(fit, range(count))
         pictures.flush()
         labels = {
-            "boxes": from_xywh(annotated.boxes) * factors[annotated.rows, None],
+            "boxes": from_xywh(annotated.boxes) * np.tile(factors[annotated.rows], 2),
             "pictures": annotated.rows,
             "is_ignored": annotated.is_ignored,
             "groups": annotated.groups,
@@ -171,16 +171,6 @@ def cut_crop(image: np.ndarray, region: np.ndarray, size: tuple[int, int]) -> np
     to_part = np.column_stack((np.diag(step / shrink), offset))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(part, to_part, (width, height), flags=flags)
-
-
-def letterboxed(image: np.ndarray, size: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """Scale an image (H, W, 3) into the upper left of a grey square: it, and (h, w) there."""
-    factor = size / max(image.shape[:2])
-    height, width = (max(1, round(side * factor)) for side in image.shape[:2])
-    kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    square = np.full((size, size, 3), PAD, np.uint8)
-    square[:height, :width] = cv2.resize(image, (width, height), interpolation=kind)
-    return square, (height, width)
 
 
 def _keypoint_labels(annotated: AnnotatedPictures) -> dict[str, np.ndarray]:

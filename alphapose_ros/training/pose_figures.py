@@ -15,6 +15,7 @@ from alphapose_ros.pose.heatmap import decode_heatmap, decode_integral
 from alphapose_ros.pose.torch_backend import normalised
 from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.training.augmentation import warp
+from alphapose_ros.training.datasets import spread
 from alphapose_ros.training.mixing import Source
 
 MOST = 200  # people of a pack
@@ -34,9 +35,7 @@ class Examples:
 
 def examples_of(source: Source, size: tuple[int, int], most: int = MOST) -> Examples:
     """Return up to ``most`` people, spread over the rows held out, of which there are some."""
-    chosen = source.held_out
-    chosen = chosen[np.linspace(0, len(chosen) - 1, min(most, len(chosen))).astype(int)]
-    people = [source.person(row) for row in chosen]
+    people = [source.person(row) for row in spread(source.held_out, most)]
     weights = np.array([person.weights for person in people])
     crops = np.empty((len(people), *size, 3), np.uint8)
     keypoints = np.empty((*weights.shape, 2), np.float32)
@@ -45,7 +44,7 @@ def examples_of(source: Source, size: tuple[int, int], most: int = MOST) -> Exam
         crops[i] = cv2.warpAffine(person.crop, matrix, size[::-1])[..., ::-1]
         keypoints[i] = person.keypoints @ matrix[:, :2].T + matrix[:, 2]
     is_inside = ((keypoints >= 0) & (keypoints <= np.array(size[::-1]) - 1)).all(axis=2)
-    return Examples(source.pack.name, crops, keypoints, is_inside & (weights > 0))
+    return Examples(source.name, crops, keypoints, is_inside & (weights > 0))
 
 
 @torch.inference_mode()

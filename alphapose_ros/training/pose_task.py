@@ -11,21 +11,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from alphapose_ros.checkpoints import load_checkpoint
 from alphapose_ros.config import Section, setting
 from alphapose_ros.pose import build_pose_network
-from alphapose_ros.pose.heatmap import decode_integral
 from alphapose_ros.pose.torch_backend import normalised
 from alphapose_ros.skeletons import Skeleton, skeleton
 from alphapose_ros.training.augmentation import Augmentation, AugmentationConfig
 from alphapose_ros.training.datasets import open_crops
-from alphapose_ros.training.losses import CombinedLoss
+from alphapose_ros.training.losses import CombinedLoss, score_loss
 from alphapose_ros.training.mixing import Mixture, Source
 from alphapose_ros.training.packing import find_pack, pack_crops
 from alphapose_ros.training.pose_figures import Examples, examples_of, figures, predict
-from alphapose_ros.training.settings import check_sections, data_folder, section_from
+from alphapose_ros.training.settings import DataConfig, check_sections, data_sets, section_from
 from alphapose_ros.training.sheets import pose_sheet
 
 SHOWN = 12  # people of each pack on a sheet
@@ -40,7 +38,7 @@ class PoseTaskConfig(Section):
     network: str = setting("fastpose_small", "Name in pose.POSE_NETWORKS")
     skeleton: str = setting("halpe_136", "What it predicts")
     initial: str = setting("", "Weights to begin with; random ones without")
-    sizes: tuple = setting(((192, 144),), "Heights and widths of its input, taken in turn [px]")
+    sizes: tuple = setting(((192, 128),), "Heights and widths of its input, taken in turn [px]")
     batch_sizes: tuple = setting((64,), "People in a batch of each size")
 
 
@@ -153,6 +151,8 @@ class PoseTask:
 
     def sheet(self, network: nn.Module) -> np.ndarray:
         """Return predictions on some of the people held out of each pack."""
+        if not self._examples:
+            return np.zeros((1, 1, 3), np.uint8)
         some = [examples.crops[:: -(-len(examples.crops) // SHOWN)] for examples in self._examples]
         crops = np.concatenate(some)
         keypoints = predict(network, crops, self._first_integral)
@@ -187,31 +187,6 @@ def taught(batch: PoseBatch) -> tuple[Tensor, Tensor]:
     return positions, torch.where(is_there, batch.weights, nowhere)
 
 
-def score_loss(logits: Tensor, positions: Tensor, weights: Tensor, distance: float) -> Tensor:
-    """Cross-entropy of the scores that integral keypoints are decoded with.
-
-    The integral loss moves the mean of a heatmap and leaves its height free, whose maximum is the
-    score. Here the maximum is taught to say how good the position is: exp(-error / distance), and
-    0 where the keypoint is nowhere in the crop.
-
-    Args:
-        logits: (N, K, h, w).
-        positions: (N, K, 2) x y [heatmap px]; NaN for nowhere.
-        weights: (N, K), 0 where nothing is known.
-        distance: error at which the score should be 1/e [heatmap px].
-
-    Returns:
-        Scalar: weighted mean over keypoints; 0 if none has a weight.
-    """
-    if logits.shape[1] == 0:
-        return logits.new_zeros(())
-    found = decode_integral(logits.detach())[..., :2]
-    quality = torch.exp(-(found - positions).norm(dim=-1) / distance).nan_to_num(0)
-    highest = logits.flatten(2).max(dim=2).values
-    loss = binary_cross_entropy_with_logits(highest, quality, reduction="none")
-    return (loss * weights).sum() / weights.sum().clamp_min(1e-6)
-
-
 SECTIONS = ("task", "run", "pose", "loss", "augmentation", "data")
 
 
@@ -230,7 +205,7 @@ def build_task(settings: Mapping[str, Any], data: Path, *, seed: int, rank: int 
     check_sections(settings, SECTIONS)
     config = section_from(settings.get("pose"), PoseTaskConfig(), "pose")
     layout = skeleton(config.skeleton)
-    sources, ratios = _sources(settings.get("data"), data, layout)
+    mixture = _mixture(settings.get("data"), data, layout)
     torch.manual_seed(seed)
     network = build_pose_network(config.network, config.skeleton)
     _prepare_last_layer(network)
@@ -245,7 +220,7 @@ def build_task(settings: Mapping[str, Any], data: Path, *, seed: int, rank: int 
         augmentation=Augmentation(
             section_from(settings.get("augmentation"), AugmentationConfig(), "augmentation"), layout
         ),
-        mixture=Mixture(sources, ratios),
+        mixture=mixture,
         seed=seed,
         rank=rank,
     )
@@ -268,24 +243,19 @@ def _check_sizes(config: PoseTaskConfig, network: nn.Module) -> None:
 
 
 @dataclass(frozen=True)
-class DataConfig(Section):
-    """One data set."""
+class PeopleConfig(DataConfig):
+    """One data set of people."""
 
-    folder: str = setting("", "Pack, or pictures with annotations.json; ${NAME} is filled in")
-    ratio: float = setting(1.0, "Share of the batches, beside the others'", low=0.0, high=1e6)
     weight: float = setting(1.0, "Of its labels beside others'", low=0.0, high=1e6)
 
 
-def _sources(rows: Any, root: Path, layout: Skeleton) -> tuple[list[Source], list[float]]:
-    if not isinstance(rows, list) or not rows:
-        raise ValueError("data: expected a list of data sets, each with folder and ratio")
+def _mixture(rows: Any, root: Path, layout: Skeleton) -> Mixture:
     sources, ratios = [], []
-    for number, row in enumerate(rows):
-        config = section_from(row, DataConfig(), f"data.{number}")
-        pack = open_crops(find_pack(data_folder(config.folder, root), pack_crops))
+    for config, folder in data_sets(rows, root, PeopleConfig()):
+        pack = open_crops(find_pack(folder, pack_crops))
         sources.append(Source(pack, layout, config.weight))
         ratios.append(config.ratio)
-    return sources, ratios
+    return Mixture(sources, ratios)
 
 
 def _prepare_last_layer(network: nn.Module) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ import yaml
 from alphapose_ros.config import Section, parse_setting, setting, with_values
 
 AnySection = TypeVar("AnySection", bound=Section)
+AnyData = TypeVar("AnyData", bound="DataConfig")
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,37 @@ def check_sections(tree: Mapping[str, Any], known: Iterable[str]) -> None:
     for name in tree:
         if name not in set(known):
             raise ValueError(f"unknown section {name!r}; known are {', '.join(known)}")
+
+
+@dataclass(frozen=True)
+class DataConfig(Section):
+    """One data set."""
+
+    folder: str = setting("", "Pack, or pictures with annotations.json; ${NAME} is filled in")
+    ratio: float = setting(
+        1.0, "Share of the batches, beside the others'; 0: only for figures", low=0.0, high=1e6
+    )
+
+
+def data_sets(rows: Any, root: Path, default: AnyData) -> Iterator[tuple[AnyData, Path]]:
+    """Yield the settings of each data set of a training file, and its folder.
+
+    Args:
+        rows: section ``data``.
+        root: folder that the data sets' folders are relative to.
+        default: of one data set.
+
+    Raises:
+        ValueError: there is no data set, or a setting is wrong.
+        FileNotFoundError: there is no such folder.
+    """
+    if not isinstance(rows, list) or not rows:
+        raise ValueError("data: expected a list of data sets, each with folder and ratio")
+    for number, row in enumerate(rows):
+        config = section_from(row, default, f"data.{number}")
+        if not config.folder:
+            raise ValueError(f"data.{number}: folder is missing")
+        yield config, data_folder(config.folder, root)
 
 
 def data_folder(text: str, root: Path) -> Path:

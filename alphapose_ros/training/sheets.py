@@ -15,8 +15,6 @@ LOWEST_SCORE = 0.1
 
 def pose_sheet(crops: np.ndarray, keypoints: np.ndarray, layout: Skeleton) -> np.ndarray:
     """Return crops (N, h, w, 3) RGB with predictions (N, K, 3) drawn onto them, in a grid, BGR."""
-    if not len(crops):
-        return np.zeros((1, 1, 3), np.uint8)
     images = []
     for crop, points in zip(crops, keypoints, strict=True):
         height, width = (ENLARGED * side for side in crop.shape[:2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import pickle
 import signal
 import time
 from collections.abc import Iterator
@@ -27,6 +28,11 @@ from alphapose_ros.training.distributed import is_true_anywhere, join, rank, sha
 from alphapose_ros.training.logs import Log
 from alphapose_ros.training.settings import RunConfig
 
+try:
+    from torch.amp import GradScaler
+except ImportError:  # before PyTorch 2.3
+    from torch.cuda.amp import GradScaler
+
 Batch = tuple[Tensor, ...]
 CHECKPOINT = "last.pt"  # all that a run is, to be resumed
 WEIGHTS = "ema.safetensors"  # the averaged weights, to be used
@@ -46,7 +52,7 @@ class Task(Protocol):
         """Return what the network takes, from a batch that is on the network's device."""
 
     def losses(self, outputs: Any, batch: Batch) -> dict[str, Tensor]:
-        """Return named scalars, whose sum is made small."""
+        """Return named scalars, whose sum is made small; the same names at every step."""
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         """Return figures on data that is never trained on, within seconds."""
@@ -62,7 +68,7 @@ class State:
     network: nn.Module
     average: nn.Module  # moving average of the weights: the result
     optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
+    scaler: GradScaler
     step: int = 0  # steps done
     settings: dict[str, Any] = field(default_factory=dict)  # the whole training file
 
@@ -85,8 +91,8 @@ def train(task: Task, run: RunConfig, folder: Path, *, resume: bool, settings: d
 
     Raises:
         FileExistsError: ``folder`` holds a run and ``resume`` is False.
-        CheckpointError: the run in ``folder`` is of another network.
-        ValueError: a loss is no longer a number.
+        CheckpointError: the run in ``folder`` is of another network, or damaged.
+        ValueError: a loss is no longer a number, or the device lacks the precision.
     """
     device, is_first = set_up(run), rank() == 0
     state = start(task.network, run, device, settings)
@@ -186,10 +192,16 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
 
 
 def set_up(run: RunConfig) -> torch.device:
-    """Set threads, meet the other processes if there are any, and return the device."""
+    """Set threads, meet the other processes if there are any, and return the device.
+
+    Raises:
+        ValueError: there is no such device, or it lacks the precision.
+    """
     cv2.setNumThreads(1)
     torch.set_num_threads(thread_count(run.threads))
     device = join(torch.device(pick_device(run.device)))
+    if run.precision == "float16" and device.type != "cuda":
+        raise ValueError(f"run.precision: float16 needs a GPU; on {device} use bfloat16")
     torch.backends.cudnn.benchmark = device.type == "cuda"
     return device
 
@@ -207,7 +219,7 @@ def start(network: nn.Module, run: RunConfig, device: torch.device, settings: di
         ],
         lr=run.learning_rate,
     )
-    scaler = torch.amp.GradScaler(device.type, enabled=run.precision == "float16")
+    scaler = GradScaler(enabled=run.precision == "float16")
     return State(network, copy.deepcopy(network).eval(), optimizer, scaler, settings=settings)
 
 
@@ -235,15 +247,20 @@ def load(state: State, path: Path) -> None:
     """Fill ``state`` from a checkpoint.
 
     Raises:
-        CheckpointError: it is of another network or optimiser.
+        CheckpointError: it is damaged, or of another network or optimiser.
     """
-    whole = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        whole = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise CheckpointError(
+            f"{path}: not a readable checkpoint ({error}); choose another folder"
+        ) from None
     try:
         state.network.load_state_dict(whole["network"])
         state.average.load_state_dict(whole["ema"])
         state.optimizer.load_state_dict(whole["optimizer"])
         state.scaler.load_state_dict(whole["scaler"])
-    except (RuntimeError, ValueError) as error:
+    except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"{path} is a run of another network or optimiser; choose another folder ({error})"
         ) from None
@@ -270,7 +287,7 @@ class _Steps(Dataset):
     """Batches by step, for a DataLoader: item i is the batch of step ``first`` + i."""
 
     def __init__(self, task: Task, first: int, stop: int) -> None:
-        self._task, self._first, self._count = task, first, stop - first
+        self._task, self._first, self._count = task, first, max(0, stop - first)
 
     def __len__(self) -> int:
         return self._count
@@ -286,6 +303,7 @@ def batches(task: Task, run: RunConfig, first: int, device: torch.device) -> Ite
         _Steps(task, first, run.steps),
         batch_size=None,  # an item is a whole batch
         num_workers=run.workers,
+        multiprocessing_context="fork" if run.workers else None,  # they share the mapped packs
         pin_memory=is_cuda,
         collate_fn=tuple,
         worker_init_fn=_set_up_worker,

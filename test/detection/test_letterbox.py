@@ -113,6 +113,21 @@ def test_a_graph_of_another_model_is_refused(published_file):
         build_yolox(DetectorConfig(name="yolox", weights=str(published_file)), ONNX)
 
 
+@pytest.mark.parametrize("shape", [(1, 64, 48, 3), (1, 3, 64, 64), (64, 64, 3), ("any", 64, 64, 3)])
+def test_a_graph_of_other_images_is_refused(tmp_path, shape):
+    onnx = pytest.importorskip("onnx")
+    kinds, helper, ends = onnx.TensorProto, onnx.helper, ("boxes", "scores")
+    image = helper.make_tensor_value_info("image", kinds.UINT8, shape)
+    outputs = [helper.make_tensor_value_info(name, kinds.UINT8, shape) for name in ends]
+    nodes = [helper.make_node("Identity", ["image"], [name]) for name in ends]
+    graph = helper.make_graph(nodes, "test", [image], outputs)
+    opset = helper.make_operatorsetid("", 17)
+    path = tmp_path / "other.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+    with pytest.raises(GraphError, match=r"expected \(1, s, s, 3\); export yolox_nano_person"):
+        build_yolox(DetectorConfig(name="yolox", weights=str(path)), ONNX)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [({"model": "yolox_person"}, "unknown detection model"), ({"weights": "x.onnx"}, "cannot")],

@@ -74,11 +74,11 @@ def test_an_unknown_model_is_refused_with_the_known_ones(name):
         build_estimator(PoseConfig(model=name), PROCESSOR)
 
 
-def colour_graph(path, keypoints):
+def colour_graph(path, keypoints, size=(64, 48)):
     """Write a graph whose keypoints all lie at x = red, y = green, with blue as their score."""
     onnx = pytest.importorskip("onnx")
     TensorProto, helper = onnx.TensorProto, onnx.helper
-    crops = helper.make_tensor_value_info("crops", TensorProto.UINT8, ["people", 64, 48, 3])
+    crops = helper.make_tensor_value_info("crops", TensorProto.UINT8, ["people", *size, 3])
     found = helper.make_tensor_value_info("keypoints", TensorProto.FLOAT, ["people", keypoints, 3])
     nodes = [
         helper.make_node("Cast", ["crops"], ["pixels"], to=TensorProto.FLOAT),
@@ -111,6 +111,12 @@ def test_a_graph_gets_rgb_crops_and_its_keypoints_come_back_to_the_image(tmp_pat
 def test_a_graph_of_another_skeleton_is_refused(tmp_path):
     path = colour_graph(tmp_path / "body.onnx", 17)
     with pytest.raises(GraphError, match="gives 17 keypoints, but halpe_136 has 136"):
+        build_estimator(PoseConfig(weights=path), PROCESSOR)
+
+
+def test_a_graph_of_crops_of_any_size_is_refused(tmp_path):
+    path = colour_graph(tmp_path / "any.onnx", 136, size=("height", "width"))
+    with pytest.raises(GraphError, match=r"expected \(N, h, w, 3\); export fastpose_small"):
         build_estimator(PoseConfig(weights=path), PROCESSOR)
 
 

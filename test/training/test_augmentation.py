@@ -27,7 +27,7 @@ def someone(crop, places, zoom=1.4):
     """Label the first keypoints at ``places``."""
     keypoints, weights = np.zeros((17, 2), np.float32), np.zeros(17, np.float32)
     keypoints[: len(places)], weights[: len(places)] = places, 1
-    return Person(crop, keypoints, weights, np.zeros(17), weights.astype(np.uint8), zoom)
+    return Person(crop, keypoints, weights, np.zeros(17), zoom)
 
 
 def augment(person, size=(128, 96), seed=0, **settings):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from alphapose_ros.training.datasets import held_out, open_crops, open_pictures
+from alphapose_ros.training.datasets import held_out, open_crops, open_pictures, spread
 
 
 def splitmix64(number):
@@ -62,3 +62,9 @@ def test_labels_of_another_skeleton_are_refused(crop_pack):
     (folder / "pack.json").write_text(json.dumps({**about, "skeleton": "halpe_26"}))
     with pytest.raises(ValueError, match=r"keypoints is \(3, 17, 2\), expected \(3, 26, 2\)"):
         open_crops(folder)
+
+
+def test_rows_are_spread_evenly():
+    assert spread(np.arange(10), 4).tolist() == [0, 3, 6, 9]
+    assert spread(np.arange(3), 4).tolist() == [0, 1, 2]
+    assert spread(np.arange(0), 4).tolist() == []

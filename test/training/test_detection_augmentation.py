@@ -17,7 +17,7 @@ from alphapose_ros.training.detection_augmentation import (
 PLAIN = DetectionAugmentationConfig(
     colour=0.0, grey=0.0, low_resolution=0.0, blur=0.0, jpeg=0.0, smallest_person_px=0.0
 )
-RED, BLUE = (0, 0, 255), (255, 0, 0)
+RED = (0, 0, 255)
 
 
 def example(*people, size=(200, 160), colours=(RED,)):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alphapose_ros.training.datasets import PicturePack
-from alphapose_ros.training.detection_mixing import PictureMixture, PictureSource, spread
+from alphapose_ros.training.detection_mixing import PictureMixture, PictureSource
 
 
 def source(name, colour, *, count=100, is_evaluation=False):
@@ -54,9 +54,3 @@ def test_evaluation_sets_are_all_held_out():
 def test_impossible_mixtures_are_refused(ratios, message):
     with pytest.raises(ValueError, match=message):
         PictureMixture([source("a", 1), source("b", 2, is_evaluation=True)], ratios)
-
-
-def test_rows_are_spread_evenly():
-    assert spread(np.arange(10), 4).tolist() == [0, 3, 6, 9]
-    assert spread(np.arange(3), 4).tolist() == [0, 1, 2]
-    assert spread(np.arange(0), 4).tolist() == []

@@ -14,6 +14,7 @@ from alphapose_ros.training.losses import (
     gaussian_targets,
     heatmap_loss,
     integral_positions,
+    score_loss,
     symmetric_integral_loss,
 )
 
@@ -375,3 +376,21 @@ def test_gradient_descent_finds_the_keypoints(loss):
     first, rest = by.get(loss, [decode_heatmap, decode_integral])
     found = torch.cat((first(heatmaps)[:, :2], rest(heatmaps)[:, 2:]), dim=1)[..., :2]
     assert (found - positions).abs().max() < 0.3
+
+
+def test_scores_are_taught_to_say_how_good_positions_are():
+    # A heatmap of one sharp peak at (2, 1), far above all else: score sigmoid(3), position (2, 1).
+    logits = torch.full((1, 3, 4, 4), -30.0)
+    logits[..., 1, 2] = 3.0
+    positions = torch.tensor([[[2.0, 1.0], [2.0, 3.0], [float("nan")] * 2]])
+    for keypoint, quality in enumerate((1.0, np.exp(-2 / 0.5), 0.0)):
+        weights = torch.zeros(1, 3)
+        weights[0, keypoint] = 0.7
+        wanted = -(
+            quality * np.log(1 / (1 + np.exp(-3)))
+            + (1 - quality) * np.log(1 - 1 / (1 + np.exp(-3)))
+        )
+        found = score_loss(logits, positions, weights, 0.5)
+        assert found.item() == pytest.approx(wanted, rel=1e-4)
+    assert score_loss(logits, positions, torch.zeros(1, 3), 0.5) == 0
+    assert score_loss(logits[:, :0], positions[:, :0], torch.zeros(1, 0), 0.5) == 0

@@ -20,7 +20,6 @@ def test_a_coco_pack_teaches_its_17_keypoints_and_nothing_else(crop_pack):
     assert np.flatnonzero(person.weights).tolist() == list(range(17))  # Halpe begins with COCO's
     np.testing.assert_allclose(person.weights[:17], 0.5)
     np.testing.assert_array_equal(person.keypoints[:17], pack.pack.keypoints[3])
-    assert not person.is_visible[17:].any()
 
 
 def test_keypoints_are_found_by_name_whatever_their_order(crop_pack):
@@ -67,14 +66,22 @@ def test_a_data_set_with_ratio_0_is_for_evaluation_only(crop_pack):
     assert all(person.weights[25] for person in people)
 
 
-@pytest.mark.parametrize("ratios", [[], [0.0], [-1.0], [1.0, 1.0]])
-def test_ratios_must_fit_the_data_sets(crop_pack, ratios):
-    with pytest.raises(ValueError, match="need one each"):
+@pytest.mark.parametrize(
+    ("ratios", "message"),
+    [
+        ([], "need one each"),
+        ([0.0], "no data set has a ratio above 0"),
+        ([-1.0], "need one each"),
+        ([1.0, 1.0], "need one each"),
+    ],
+)
+def test_ratios_must_fit_the_data_sets(crop_pack, ratios, message):
+    with pytest.raises(ValueError, match=message):
         Mixture([source(crop_pack())], ratios)
 
 
 def test_a_data_set_whose_people_are_all_held_out_is_named(crop_pack):
     group = int(np.flatnonzero(held_out(np.arange(1000)))[0])
     folder = crop_pack("small", groups=np.full(40, group))
-    with pytest.raises(ValueError, match="small: all of its people are held out"):
+    with pytest.raises(ValueError, match="small: all of it is held out"):
         Mixture([source(folder)], [1.0])

@@ -102,6 +102,15 @@ def test_pictures_go_into_the_upper_left_of_a_grey_square(annotate, tmp_path):
     assert (pack.pictures[1, :, 160:] == 114).all()
 
 
+def test_each_direction_has_its_own_factor(annotate, tmp_path):
+    # 37 rows become 11.8, that is 12: boxes grow with them.
+    image = np.full((37, 1000, 3), 50, np.uint8)
+    source = annotate([image], [{"image_id": 0, "bbox": [100, 0, 200, 37]}], layout=None)
+    pack = pack_pictures(source, tmp_path / "pack", size=320)
+    assert pack.sizes.tolist() == [[12, 320]]
+    np.testing.assert_allclose(pack.boxes, [[32, 0, 96, 12]], rtol=1e-6)
+
+
 def test_a_pack_is_made_once_and_again_when_labels_change(marked, annotate, tmp_path):
     source = annotate([marked(300, 300, [])], [person([(140, 100)])])
     first = find_pack(source, pack_crops)
@@ -125,6 +134,8 @@ def test_a_pack_is_made_once_and_again_when_labels_change(marked, annotate, tmp_
         (lambda content: content["images"].clear(), "lists no images|KeyError"),
         (lambda content: content.pop("annotations"), "'annotations'"),
         (lambda content: content["annotations"].clear(), "nobody"),
+        (lambda content: content["annotations"][0].pop("bbox"), "'bbox'"),
+        (lambda content: content["images"][0].pop("file_name"), "'file_name'"),
         (
             lambda content: content["annotations"][0].update(weights=[1.0]),
             "weights of annotation 0",

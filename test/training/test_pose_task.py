@@ -7,7 +7,7 @@ import torch
 from alphapose_ros.pose.heatmap import decode_combined
 from alphapose_ros.pose.torch_backend import normalised
 from alphapose_ros.skeletons import skeleton
-from alphapose_ros.training.pose_task import PoseBatch, build_task, score_loss, taught
+from alphapose_ros.training.pose_task import PoseBatch, build_task, taught
 from alphapose_ros.training.settings import RunConfig
 from alphapose_ros.training.trainer import start, train, train_step
 
@@ -68,24 +68,6 @@ def test_what_is_outside_or_absent_is_taught_to_be_nowhere():
     torch.testing.assert_close(weights[0], torch.tensor([1.0, 0.3, 0.5, 0.15, 0.4, 0.0]))
 
 
-def test_scores_are_taught_to_say_how_good_positions_are():
-    # A heatmap of one sharp peak at (2, 1), far above all else: score sigmoid(3), position (2, 1).
-    logits = torch.full((1, 3, 4, 4), -30.0)
-    logits[..., 1, 2] = 3.0
-    positions = torch.tensor([[[2.0, 1.0], [2.0, 3.0], [float("nan")] * 2]])
-    for keypoint, quality in enumerate((1.0, np.exp(-2 / 0.5), 0.0)):
-        weights = torch.zeros(1, 3)
-        weights[0, keypoint] = 0.7
-        wanted = -(
-            quality * np.log(1 / (1 + np.exp(-3)))
-            + (1 - quality) * np.log(1 - 1 / (1 + np.exp(-3)))
-        )
-        found = score_loss(logits, positions, weights, 0.5)
-        assert found.item() == pytest.approx(wanted, rel=1e-4)
-    assert score_loss(logits, positions, torch.zeros(1, 3), 0.5) == 0
-    assert score_loss(logits[:, :0], positions[:, :0], torch.zeros(1, 0), 0.5) == 0
-
-
 def test_a_batch_is_learnt_with_positions_and_scores(crop_pack, tmp_path):
     pose = {"sizes": [[64, 64]], "batch_sizes": [4]}
     loss = {"face_weight": 30.0, "hand_weight": 30.0, "score_weight": 2.0}
@@ -143,6 +125,14 @@ def test_figures_and_sheet_are_of_people_held_out(crop_pack, tmp_path):
     assert sheet.ndim == 3
 
 
+def test_without_people_held_out_there_is_nothing_to_show(crop_pack, tmp_path):
+    task = build_task(
+        settings(crop_pack(layout="coco_17", count=3, groups=[0, 0, 0])), tmp_path, seed=3
+    )
+    assert task.evaluate(task.network) == {}
+    assert task.sheet(task.network).shape == (1, 1, 3)
+
+
 def test_weights_to_begin_with_are_loaded(crop_pack, tmp_path):
     tree = settings(crop_pack(layout="halpe_136"))
     task = build_task(tree, tmp_path, seed=3)
@@ -174,6 +164,7 @@ def test_a_network_for_bodies_has_heatmaps_only(crop_pack, tmp_path):
         ({"pose": {"network": "fastpose_huge"}}, "fastpose_huge"),
         ({"data": []}, "data: expected a list"),
         ({"data": [{"path": "x"}]}, r"data\.0: unknown setting 'path'"),
+        ({"data": [{"ratio": 1.0}]}, r"data\.0: folder is missing"),
         ({"data": [{"folder": "missing"}]}, "missing does not exist"),
     ],
 )

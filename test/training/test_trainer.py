@@ -173,6 +173,29 @@ def test_a_run_of_another_network_is_refused(tmp_path):
         run(tmp_path, Blur(nn.Conv2d(2, 1, 5)), resume=True)
 
 
+def test_a_damaged_run_is_named(tmp_path):
+    run(tmp_path, steps=2)
+    path = tmp_path / "last.pt"
+    for content in (path.read_bytes()[:500], b""):
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"last\.pt: not a readable checkpoint"):
+            run(tmp_path, resume=True)
+    torch.save({"step": 3}, path)
+    with pytest.raises(CheckpointError, match="another network"):
+        run(tmp_path, resume=True)
+
+
+def test_a_run_that_is_over_stays_as_it_is(tmp_path):
+    first = run(tmp_path, steps=4)
+    assert_same(first, run(tmp_path, steps=4, resume=True))
+    assert run(tmp_path, steps=3, resume=True).step == 4
+
+
+def test_half_precision_is_for_gpus(tmp_path):
+    with pytest.raises(ValueError, match=r"run\.precision: float16 needs a GPU"):
+        run(tmp_path, precision="float16")
+
+
 def test_other_settings_on_resume_are_said(tmp_path, caplog):
     run(tmp_path, steps=2)
     run(tmp_path, steps=4, resume=True)

@@ -13,7 +13,8 @@ from alphapose_ros.training.synthetic.cameras import Camera
 from alphapose_ros.training.synthetic.textures import PATTERN_PX
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
-_KEPT_PICTURES = 256
+_KEPT_PICTURES = 128  # in the memory of every process
+_SIDE_PX = 1280  # longer sides are scaled down when read
 _SMALL = (16, 32)  # an environment map's size for lighting
 
 
@@ -117,7 +118,10 @@ def _read(path: Path) -> np.ndarray:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise ValueError(f"--backgrounds: {path} is not a picture; take it away")
-    return image
+    factor = _SIDE_PX / max(image.shape[:2])
+    if factor >= 1:
+        return image
+    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
 
 
 def _environment(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -75,8 +75,7 @@ def subject_entry(subject: Subject, image_id: int) -> dict:
     }
     if subject.track_id is not None:
         entry["track_id"] = subject.track_id
-        millimetres = label.keypoints_3d.astype(np.float64).round(3)
-        entry["keypoints_3d"] = millimetres.reshape(-1).tolist()
+        entry["keypoints_3d"] = label.keypoints_3d.astype(np.float64).round(3).reshape(-1).tolist()
     return entry
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 # Share of a band of the light that a matt surface sends back: Ramamoorthi and Hanrahan, An
 # Efficient Representation for Irradiance Environment Maps (SIGGRAPH 2001), divided by pi.
@@ -20,17 +22,17 @@ class Lights:
     colours: np.ndarray  # (L, 3)
 
 
-def harmonic_basis(normals: np.ndarray) -> np.ndarray:
+def harmonic_basis(normals: Tensor) -> Tensor:
     """Return the nine real spherical harmonics (..., 9) of unit vectors (..., 3)."""
-    x, y, z = np.moveaxis(normals, -1, 0)
-    return np.stack(
+    x, y, z = normals.movedim(-1, 0).contiguous()
+    return torch.stack(
         [
-            np.full_like(x, 0.282095),
+            torch.full_like(x, 0.282095),
             *(0.488603 * y, 0.488603 * z, 0.488603 * x),
             *(1.092548 * x * y, 1.092548 * y * z, 0.315392 * (3 * z * z - 1)),
             *(1.092548 * x * z, 0.546274 * (x * x - y * y)),
         ],
-        axis=-1,
+        dim=-1,
     )
 
 
@@ -42,7 +44,7 @@ def from_environment(radiance: np.ndarray, directions: np.ndarray, areas: np.nda
         directions: (N, 3) unit vectors towards where it comes from.
         areas: (N,) solid angles, of sum 4 pi.
     """
-    basis = harmonic_basis(directions)
+    basis = harmonic_basis(torch.from_numpy(directions)).numpy()
     return _BANDS[:, None] * (basis.T @ (radiance * areas[:, None]))
 
 

@@ -34,9 +34,3 @@ def nearest(matrices: np.ndarray) -> np.ndarray:
     flip = np.sign(np.linalg.det(left @ right))
     left[..., :, 2] *= flip[..., None]
     return left @ right
-
-
-def blend(start: np.ndarray, stop: np.ndarray, share: np.ndarray | float) -> np.ndarray:
-    """Return rotations between ``start`` and ``stop`` (..., 3, 3); share 0 is start, 1 is stop."""
-    share = np.asarray(share, np.float64)[..., None, None]
-    return nearest(start * (1 - share) + stop * share)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alphapose_ros.training.synthetic.lights import Lights
+from alphapose_ros.training.synthetic.lights import Lights, harmonic_basis
 from alphapose_ros.training.synthetic.materials import MaterialTable
 from alphapose_ros.training.synthetic.rasterizer import Fragments
 from alphapose_ros.training.synthetic.textures import PATTERN_PX, sample
@@ -81,7 +81,7 @@ def shade(
     facing = (normals * to_eye).sum(1, keepdim=True)
     normals = torch.where(facing < -0.1, -normals, normals)
 
-    light = _harmonics(normals) @ torch.tensor(lights.harmonics).to(normals)
+    light = harmonic_basis(normals) @ torch.tensor(lights.harmonics).to(normals)
     light = light.clamp(min=0.02)
     shine = torch.zeros_like(light[:, :1])
     directions = torch.tensor(lights.directions).to(normals)
@@ -125,17 +125,3 @@ def _interpolate(values: Tensor, corners: Tensor, weights: Tensor) -> Tensor:
     """Return the values (F, D) at fragments, from those at the corners (F, 3)."""
     at = values.index_select(0, corners.reshape(-1)).view(len(corners), 3, values.shape[1])
     return (at * weights[:, :, None]).sum(1)
-
-
-def _harmonics(normals: Tensor) -> Tensor:
-    """Return what `lights.harmonic_basis` does, (F, 9)."""
-    x, y, z = normals.t().contiguous()
-    return torch.stack(
-        (
-            torch.full_like(x, 0.282095),
-            *(0.488603 * y, 0.488603 * z, 0.488603 * x),
-            *(1.092548 * x * y, 1.092548 * y * z, 0.315392 * (3 * z * z - 1)),
-            *(1.092548 * x * z, 0.546274 * (x * x - y * y)),
-        ),
-        dim=1,
-    )
