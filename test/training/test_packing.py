@@ -33,9 +33,9 @@ def test_labels_lie_where_the_crop_shows_them(marked, annotate, tmp_path, factor
     source = annotate([image], [person([place], box=box.tolist())])
     pack = pack_crops(source, tmp_path / "pack")
     np.testing.assert_allclose(centre_of_light(pack.crops[0]), pack.keypoints[0, 0], atol=0.1)
-    # By hand: height 150 is the longer side, 262.5 with 1.75 around it, on 192 rows.
-    step = 262.5 * factor / 192
-    by_hand = (place - box[:2] - box[2:] / 2) / step + [72, 96]
+    # By hand: height 150 is the longer side, 262.5 with 1.75 around it, on 256 rows.
+    step = 262.5 * factor / 256
+    by_hand = (place - box[:2] - box[2:] / 2) / step + [96, 128]
     np.testing.assert_allclose(pack.keypoints[0, 0], by_hand, atol=1e-3)
 
 
