@@ -73,7 +73,7 @@ def _checked(name: str, value: Any, default: Any, rules: Rules) -> Any:
 class DetectorConfig(Section):
     """How people are found in the image."""
 
-    name: str = setting("hog", "Detector", choices=("yolox", "hog", "file"))
+    name: str = setting("yolox", "Detector", choices=("yolox", "hog", "file"))
     model: str = setting(
         "yolox_nano_person", "For 'yolox': weights by name; see `alphapose models`"
     )

@@ -32,12 +32,12 @@ _ALL = (
         task="pose",
         network="fastpose_small",
         skeleton="halpe_136",
-        input_size=(128, 96),
-        decode="heatmap",
+        input_size=(192, 128),
+        decode="combined",
         file="fastpose_small_halpe_136.safetensors",
         onnx="fastpose_small_halpe_136.onnx",
         licence="Apache-2.0",
-        note="version 0, briefly trained: body usable, feet, face and hands poor",
+        note="version 1: body good, face usable, feet and hands rough",
     ),
     Weights(
         name="yolox_nano_person",
@@ -49,7 +49,7 @@ _ALL = (
         file="yolox_nano_person.safetensors",
         onnx="yolox_nano_person.onnx",
         licence="Apache-2.0",
-        note="people only",
+        note="version 1: people only, misses tiny and mostly hidden ones",
     ),
 )
 ZOO = {weights.name: weights for weights in _ALL}
