@@ -119,7 +119,7 @@ class SuppressionConfig(Section):
 
     name: str = setting("parametric", "Pose NMS", choices=("parametric", "none"))
     min_score: float = setting(
-        0.65,
+        0.4,
         "Smallest score of a pose that is a person: mean of the better half of its body",
         low=0.0,
         high=1.0,

@@ -37,7 +37,7 @@ _ALL = (
         file="fastpose_small_halpe_136.safetensors",
         onnx="fastpose_small_halpe_136.onnx",
         licence="Apache-2.0",
-        note="version 1: body good, face usable, feet and hands rough",
+        note="version 1: bodies of everyday poses; feet, face and hands rough",
     ),
     Weights(
         name="yolox_nano_person",

@@ -72,7 +72,7 @@ def test_poses_without_any_keypoint_do_not_suppress_each_other():
 def test_what_has_too_weak_keypoints_is_nobody_but_half_a_body_is_somebody():
     poses, _ = people(copies=1, jitter=0.0, count=2)
     keypoints = poses.keypoints.copy()
-    keypoints[0, :, 2] = 0.5  # weak all over
+    keypoints[0, :, 2] = 0.3  # weak all over
     keypoints[1, 9:, 2] = 0.0  # nine certain keypoints of 17
     half = replace(poses, keypoints=keypoints)
     np.testing.assert_array_equal(pose_nms(half).keypoints, keypoints[1:])
