@@ -6,8 +6,10 @@ import os
 import re
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
+_INSTALL = "pip install torch safetensors"
 NVIDIA = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg")  # card, Jetsons, WSL
 
 
@@ -24,8 +26,10 @@ def pick_compute(device: str = "auto", runtime: str = "auto", threads: int = 0) 
     """Return what there is of what the settings ask for.
 
     Raises:
-        ValueError: there is no such device, or the runtime does not run on it.
+        ValueError: there is no such device, the runtime does not run on it, or PyTorch is missing.
     """
+    if runtime == "torch" and not has_torch():
+        raise ValueError(f"runtime: 'torch' needs PyTorch; {_INSTALL}, or use 'auto' or 'onnx'")
     device = pick_device(device)
     if runtime == "onnx" and device != "cpu":
         raise ValueError(
@@ -38,15 +42,17 @@ def pick_compute(device: str = "auto", runtime: str = "auto", threads: int = 0) 
 def pick_device(name: str = "auto") -> str:
     """Return the device called ``name``; "auto" is the first GPU, or the processor without one.
 
-    PyTorch is asked, and loaded, only where a GPU is wanted or its driver is there.
+    PyTorch is asked, and loaded, only where a GPU is wanted, or its driver and PyTorch are there.
 
     Raises:
         ValueError: there is no such device here.
     """
-    if name == "cpu" or (name == "auto" and not has_nvidia_driver()):
+    if name == "cpu" or (name == "auto" and not (has_nvidia_driver() and has_torch())):
         return "cpu"
     if name != "auto" and not re.fullmatch(r"cuda(:\d+)?", name):
         raise ValueError(f"device: {name!r} is none of auto, cpu, cuda, cuda:N")
+    if not has_torch():
+        raise ValueError(f"device: {name!r} needs PyTorch; {_INSTALL}, or use 'auto' or 'cpu'")
     cuda = import_module("torch").cuda
     if name == "auto":
         return "cuda" if cuda.is_available() else "cpu"
@@ -57,6 +63,11 @@ def pick_device(name: str = "auto") -> str:
             "PyTorch; use 'auto' or 'cpu', or install a CUDA build of PyTorch"
         )
     return name
+
+
+def has_torch() -> bool:
+    """Tell whether PyTorch is installed, without loading it."""
+    return find_spec("torch") is not None
 
 
 def has_nvidia_driver() -> bool:

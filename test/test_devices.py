@@ -62,3 +62,16 @@ def test_one_of_few_cores_is_left_to_others(monkeypatch, cores, expected):
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     assert thread_count() == pick_compute("cpu").threads == expected
     assert thread_count(3) == 3
+
+
+def test_without_pytorch_a_driver_alone_makes_no_gpu(monkeypatch, tmp_path):
+    monkeypatch.setattr(devices, "NVIDIA", (str(tmp_path),))
+    monkeypatch.setattr(devices, "find_spec", lambda name: None)
+    assert pick_compute("auto", "auto").device == "cpu"
+
+
+@pytest.mark.parametrize("asked", [{"device": "cuda"}, {"runtime": "torch"}])
+def test_without_pytorch_what_needs_it_is_refused_with_the_remedy(monkeypatch, asked):
+    monkeypatch.setattr(devices, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="needs PyTorch; pip install torch safetensors"):
+        pick_compute(**asked)
