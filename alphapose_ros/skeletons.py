@@ -61,7 +61,7 @@ class Skeleton:
         return self._rows[name]
 
     def group(self, name: str) -> slice:
-        """Return the rows of group ``name`` (body, feet, face, left_hand, right_hand).
+        """Return the rows of group ``name`` (body, contour, feet, face, left_hand...).
 
         Raises:
             ValueError: the skeleton has no such group.
@@ -224,6 +224,69 @@ _MPII_16 = Skeleton(
     {"body": (0, 16)},
 )
 
+# MPII-TRB: the keypoints of MPII without pelvis and thorax, then two points of contour for each of
+# neck and limbs, one on either side (the `medial` one of a shoulder is the armpit). The data set's
+# `head`, `neck` and `bow` are MPII's head_top and upper_neck, and the elbow. Evaluated by PCKh;
+# sigmas as above, and for a point of contour that of the keypoint beside it.
+_TRB_BODY = (*_both(*_ARMS_AND_LEGS), "head_top", "upper_neck")
+_TRB_CONTOUR = (
+    *("right_neck", "left_neck"),
+    *(
+        f"{side}_{which}_{name}"
+        for names in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+        for side in ("right", "left")
+        for name in names
+        for which in ("medial", "lateral")
+    ),
+)
+_TRB_CONTOUR_EDGES = tuple(
+    edge
+    for side in ("left", "right")
+    for names in (
+        ("neck", "lateral_shoulder", "lateral_elbow", "lateral_wrist"),
+        ("medial_wrist", "medial_elbow", "medial_shoulder", "lateral_hip"),
+        ("lateral_hip", "lateral_knee", "lateral_ankle"),
+        ("medial_hip", "medial_knee", "medial_ankle"),
+    )
+    for edge in _chain(*(f"{side}_{name}" for name in names))
+)
+_MPII_TRB_40 = Skeleton(
+    "mpii_trb_40",
+    (*_TRB_BODY, *_TRB_CONTOUR),
+    (
+        *_chain("head_top", "upper_neck", "left_shoulder"),
+        ("upper_neck", "right_shoulder"),
+        *(*_TORSO, *_LIMBS, *_TRB_CONTOUR_EDGES),
+    ),
+    (
+        *_sigmas(_TRB_BODY, head_top=0.079, upper_neck=0.079),
+        *(*2 * (0.079,), *(_COCO_SIGMA[name.rsplit("_", 1)[1]] for name in _TRB_CONTOUR[2:])),
+    ),
+    {"body": (0, 14), "contour": (14, 40)},
+)
+
+# Leeds Sports Poses, evaluated by PCK. Our choice: COCO's sigmas, CrowdPose's for neck and head.
+# The neck lies 0.18 of the way from the shoulders to the top of the head (median of 3,839 labelled
+# people), as CrowdPose's does and MPII's upper_neck does not.
+_LSP = (
+    *("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle"),
+    *("right_wrist", "right_elbow", "right_shoulder"),
+    *("left_shoulder", "left_elbow", "left_wrist"),
+    *("neck", "head_top"),
+)
+_LSP_14 = Skeleton(
+    "lsp_14",
+    _LSP,
+    (
+        *_chain("head_top", "neck", "left_shoulder"),
+        ("neck", "right_shoulder"),
+        *_TORSO,
+        *_LIMBS,
+    ),
+    _sigmas(_LSP, neck=0.079, head_top=0.079),
+    {"body": (0, 14)},
+)
+
 # Sigmas of CrowdPose's own evaluator (crowdposetools): COCO's, and 0.079 for head and neck.
 _CROWDPOSE = (*_both(*_ARMS_AND_LEGS), "head", "neck")
 _CROWDPOSE_14 = Skeleton(
@@ -346,6 +409,80 @@ _SINGLE_HAND_21 = Skeleton(
     "single_hand_21", _HAND, _HAND_EDGES, _WHOLEBODY_HAND_SIGMAS, {"hand": (0, 21)}
 )
 
+# Both hands as InterHand2.6M numbers them: right before left, fingers from the tip to the root, the
+# wrist last. Evaluated in millimetres; our choice of sigmas as for one hand.
+_INTERHAND_ORDER = (*(name for finger in _FINGERS for name in reversed(finger)), "wrist")
+_HAND_SIGMA = dict(zip(_HAND, _WHOLEBODY_HAND_SIGMAS, strict=True))
+_INTERHAND_42 = Skeleton(
+    "interhand_42",
+    tuple(f"{side}_hand_{name}" for side in ("right", "left") for name in _INTERHAND_ORDER),
+    tuple(
+        (f"{side}_hand_{start}", f"{side}_hand_{stop}")
+        for side in ("right", "left")
+        for start, stop in _HAND_EDGES
+    ),
+    2 * tuple(_HAND_SIGMA[name] for name in _INTERHAND_ORDER),
+    {"right_hand": (0, 21), "left_hand": (21, 42)},
+)
+
+# A face alone. Faces are evaluated by NME; our choice of sigmas is COCO-WholeBody's.
+_FACE_68 = Skeleton("face_68", _FACE, _FACE_EDGES, _WHOLEBODY_FACE_SIGMAS, {"face": (0, 68)})
+
+# WFLW: 300-W's contour and a point halfway after each, eyebrows outlined, three points a lid,
+# pupils. Nose, lips and the corners of the eyes are 300-W's; lids and eyebrows have names of their
+# own, since no point of theirs is quite where one of 300-W's is. Our choice of sigmas: those of
+# COCO-WholeBody, on the contour the one before, and what they are on eyebrows and lids.
+_WFLW_CONTOUR = (
+    *(f"right_jaw_{kind}{number}" for number in range(1, 9) for kind in ("", "half_")),
+    "chin",
+    *(f"left_jaw_{kind}{number}" for number in range(8, 0, -1) for kind in ("half_", "")),
+)
+_WFLW_RIGHT_EYEBROW = (
+    *_numbered("right_eyebrow_upper", range(1, 6)),
+    *_numbered("right_eyebrow_lower", range(4, 0, -1)),
+)
+_WFLW_LEFT_EYEBROW = (
+    *_numbered("left_eyebrow_upper", range(5, 0, -1)),
+    *_numbered("left_eyebrow_lower", range(1, 5)),
+)
+_WFLW_RIGHT_EYE = (
+    *("right_eye_outer_corner", *_numbered("right_upper_lid", range(1, 4))),
+    *("right_eye_inner_corner", *_numbered("right_lower_lid", range(3, 0, -1))),
+)
+_WFLW_LEFT_EYE = (
+    *("left_eye_inner_corner", *_numbered("left_upper_lid", range(3, 0, -1))),
+    *("left_eye_outer_corner", *_numbered("left_lower_lid", range(1, 4))),
+)
+_WFLW = (
+    *(*_WFLW_CONTOUR, *_WFLW_RIGHT_EYEBROW, *_WFLW_LEFT_EYEBROW, *_NOSE_BRIDGE, *_NOSTRILS),
+    *(*_WFLW_RIGHT_EYE, *_WFLW_LEFT_EYE, *_OUTER_LIPS, *_INNER_LIPS, "right_pupil", "left_pupil"),
+)
+_FACE_SIGMA = dict(zip(_FACE, _WHOLEBODY_FACE_SIGMAS, strict=True))
+
+
+def _wflw_sigma(name: str) -> float:
+    if "eyebrow" in name:
+        return 0.012
+    if "lid" in name or "pupil" in name:
+        return 0.010
+    return _FACE_SIGMA[name.replace("_half", "")]
+
+
+_WFLW_98 = Skeleton(
+    "wflw_98",
+    _WFLW,
+    (
+        *(*_chain(*_WFLW_CONTOUR), *_ring(*_WFLW_RIGHT_EYEBROW), *_ring(*_WFLW_LEFT_EYEBROW)),
+        *(*_chain(*_NOSE_BRIDGE, "nose_base"), *_chain(*_NOSTRILS)),
+        *(*_ring(*_WFLW_RIGHT_EYE), *_ring(*_WFLW_LEFT_EYE)),
+        *(*_ring(*_OUTER_LIPS), *_ring(*_INNER_LIPS)),
+        *_chain("right_upper_lid_2", "right_pupil", "right_lower_lid_2"),
+        *_chain("left_upper_lid_2", "left_pupil", "left_lower_lid_2"),
+    ),
+    tuple(_wflw_sigma(name) for name in _WFLW),
+    {"face": (0, 98)},
+)
+
 
 # Sigmas of Halpe's own evaluator (halpecocotools), by which the published AP were computed: 0.08
 # for head, neck and hip, the ankle's 0.089 for the feet, 0.015 for face and hands. The paper says
@@ -393,5 +530,6 @@ SKELETONS: dict[str, Skeleton] = {
     for known in (
         *(_COCO_17, _HALPE_26, _HALPE_68, _HALPE_136, _COCO_WHOLEBODY_133),
         *(_POSETRACK_15, _MPII_16, _CROWDPOSE_14, _SINGLE_HAND_21),
+        *(_MPII_TRB_40, _LSP_14, _INTERHAND_42, _FACE_68, _WFLW_98),
     )
 }

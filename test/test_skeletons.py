@@ -7,13 +7,22 @@ import pytest
 
 from alphapose_ros.skeletons import SKELETONS, Skeleton, skeleton
 
-GROUPS = ("body", "feet", "face", "left_hand", "right_hand", "hand")
+GROUPS = ("body", "contour", "feet", "face", "left_hand", "right_hand", "hand")
+RIGHT_FIRST = ("interhand_42",)  # the data set's own order
 # 300-W numbers that swap in a mirrored face, typed from the data set's figure.
 FACE_PAIRS = (
     *((i, 16 - i) for i in range(8)),
     *((i, 43 - i) for i in range(17, 22)),
     *((31, 35), (32, 34), (36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)),
     *((48, 54), (49, 53), (50, 52), (59, 55), (58, 56), (60, 64), (61, 63), (67, 65)),
+)
+# WFLW's numbers, typed from the data set's figure.
+WFLW_PAIRS = (
+    *((i, 32 - i) for i in range(16)),
+    *((33, 46), (34, 45), (35, 44), (36, 43), (37, 42), (38, 50), (39, 49), (40, 48), (41, 47)),
+    *((55, 59), (56, 58), (60, 72), (61, 71), (62, 70), (63, 69), (64, 68)),
+    *((65, 75), (66, 74), (67, 73), (76, 82), (77, 81), (78, 80), (83, 87), (84, 86)),
+    *((88, 92), (89, 91), (93, 95), (96, 97)),
 )
 COCO_PAIRS = tuple((i, i + 1) for i in range(1, 16, 2))
 
@@ -54,7 +63,7 @@ def test_groups_cover_all_rows_once_and_in_order(name):
     rows = np.arange(len(s.names))
     np.testing.assert_array_equal(np.concatenate([rows[s.group(g)] for g in s.groups]), rows)
     assert set(s.groups) <= set(GROUPS)
-    assert list(s.groups) == sorted(s.groups, key=GROUPS.index)
+    assert list(s.groups) == sorted(s.groups, key=GROUPS.index, reverse=name in RIGHT_FIRST)
 
 
 @pytest.mark.parametrize("name", SKELETONS)
@@ -118,6 +127,18 @@ def test_mirrored_edges_are_edges_again(name):
         ("posetrack_15", tuple((i, i + 1) for i in range(3, 15, 2))),
         ("mpii_16", ((0, 5), (1, 4), (2, 3), (10, 15), (11, 14), (12, 13))),
         ("single_hand_21", ()),
+        ("lsp_14", ((0, 5), (1, 4), (2, 3), (6, 11), (7, 10), (8, 9))),
+        (
+            "mpii_trb_40",
+            (
+                *((i, i + 1) for i in range(0, 12, 2)),
+                (14, 15),
+                *((i, i + 6) for i in (*range(16, 22), *range(28, 34))),
+            ),
+        ),
+        ("face_68", FACE_PAIRS),
+        ("wflw_98", WFLW_PAIRS),
+        ("interhand_42", tuple((i, 21 + i) for i in range(21))),
     ],
 )
 def test_flip_pairs_are_those_of_the_data_sets(name, pairs):
@@ -202,6 +223,93 @@ def test_the_face_is_in_the_order_of_300w(data):
     assert x[row["left_eye_inner_corner"]] < x[row["left_eye_outer_corner"]]
     assert x[row["left_eyebrow_5"]] < x[row["left_eyebrow_1"]]
     assert x[row["left_nostril_2"]] < x[row["left_nostril_1"]]
+
+
+def test_mpii_trb_40_names_what_the_annotation_file_names(data):
+    (category,) = load(data, "mpii/test_mpii_trb.json")["categories"]
+    ours = {"head": "head_top", "neck": "upper_neck"}
+    theirs = []
+    for name in category["keypoints"]:
+        kind, *rest = name.split("_")
+        if kind in ("medial", "lateral"):
+            side, place = rest
+            theirs.append(f"{side}_{kind}_{place.replace('bow', 'elbow')}")
+        else:
+            theirs.append(ours.get(name, name))
+    assert list(skeleton("mpii_trb_40").names) == theirs
+
+
+def test_lsp_14_is_in_the_order_that_the_leeds_pictures_are_labelled_in(data):
+    # In most pictures people stand upright: from the ankles up to the top of the head.
+    with np.load(data / "lspet/labels.npz") as stored:
+        x_y_v = stored["keypoints"]
+    x_y_v = x_y_v[(x_y_v[..., 2] > 0).all(axis=1)]
+    median = np.median(x_y_v[..., 1] - x_y_v[:, [12], 1], axis=0)
+    s = skeleton("lsp_14")
+    upwards = ("ankle", "knee", "hip", "elbow", "shoulder")
+    for side in ("left", "right"):
+        assert (np.diff([median[s.index(f"{side}_{name}")] for name in upwards]) < 0).all()
+    assert median[s.index("head_top")] < median[s.index("neck")]
+    bones = [("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")]
+    for start, stop in bones:  # a limb is shorter than the way to the other side's
+        own = distance(x_y_v, s.index(f"left_{start}"), s.index(f"left_{stop}"))
+        across = distance(x_y_v, s.index(f"left_{start}"), s.index(f"right_{stop}"))
+        assert own < across
+
+
+def distance(x_y_v, start, stop):
+    return np.median(np.linalg.norm(x_y_v[:, start, :2] - x_y_v[:, stop, :2], axis=1))
+
+
+def test_a_face_alone_is_the_face_of_whole_bodies():
+    s = skeleton("face_68")
+    for name in ("halpe_136", "coco_wholebody_133"):
+        whole = skeleton(name)
+        assert whole.names[whole.group("face")] == s.names
+        rows = np.arange(*whole.groups["face"])
+        np.testing.assert_array_equal(whole.rows_of(s), rows)
+
+
+def test_wflw_98_is_in_the_order_of_its_faces(data):
+    s = skeleton("wflw_98")
+    faces = [points(a)[:, :2] for a in load(data, "wflw/test_wflw.json")["annotations"]]
+    for face in faces:
+        row = {name: i for i, name in enumerate(s.names)}
+        # The pupil lies inside its eye, the eye below its eyebrow.
+        for side in ("left", "right"):
+            parts = tuple(f"{side}_{part}" for part in ("eye_", "upper_lid", "lower_lid"))
+            eye = face[[i for name, i in row.items() if name.startswith(parts)]]
+            pupil = face[row[f"{side}_pupil"]]
+            assert (eye.min(axis=0) <= pupil).all() and (pupil <= eye.max(axis=0)).all()
+            middle, brow = face[row[f"{side}_upper_lid_2"]], face[row[f"{side}_eyebrow_upper_3"]]
+            under = face[row[f"{side}_eyebrow_lower_3"]]
+            assert brow[1] < under[1] < middle[1] < face[row[f"{side}_lower_lid_2"]][1]
+        # Each point halfway lies between its neighbours on the contour.
+        for side in ("left", "right"):
+            for number in range(1, 9):
+                start = face[row[f"{side}_jaw_{number}"]]
+                stop = face[row[f"{side}_jaw_{number + 1}" if number < 8 else "chin"]]
+                half = face[row[f"{side}_jaw_half_{number}"]]
+                assert np.linalg.norm((start + stop) / 2 - half) < 0.25 * np.linalg.norm(
+                    start - stop
+                )
+
+
+def test_the_faces_share_nose_lips_corners_of_the_eyes_and_contour():
+    shared = skeleton("wflw_98").rows_of(skeleton("face_68"))
+    # Numbers that conversions between both sets agree on; none for eyebrows (17-26) and lids.
+    expected = [*range(0, 33, 2), *[-1] * 10, *range(51, 60)]
+    expected += [60, -1, -1, 64, -1, -1, 68, -1, -1, 72, -1, -1, *range(76, 96)]
+    assert shared.tolist() == expected
+
+
+def test_both_hands_of_interhand_are_those_of_whole_bodies():
+    s, whole = skeleton("interhand_42"), skeleton("halpe_136")
+    rows = whole.rows_of(s)
+    # Thumb, index... to little finger, each from the tip; the wrist last; right before left.
+    one = [*(root + i for root in range(1, 21, 4) for i in (3, 2, 1, 0)), 0]
+    right, left = whole.groups["right_hand"][0], whole.groups["left_hand"][0]
+    assert rows.tolist() == [*(right + i for i in one), *(left + i for i in one)]
 
 
 def test_every_toe_and_heel_belongs_to_the_ankle_of_its_side(data):
