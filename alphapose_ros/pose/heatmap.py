@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -82,13 +84,40 @@ def decode_integral(heatmaps: Tensor) -> Tensor:
 
     Source: paper Eq. 13-15 (normalisation) and Eq. 1 (soft-argmax).
     """
-    height, width = heatmaps.shape[2:]
     confidence = heatmaps.sigmoid()
     score = confidence.amax(dim=(2, 3))
     probability = confidence / confidence.sum(dim=(2, 3), keepdim=True)
+    return torch.cat((mean_position(probability), score[..., None]), dim=-1)
+
+
+def decode_one_step(heatmaps: Tensor) -> Tensor:
+    """Locate keypoints as the mean of heatmaps normalised in one step, by a softmax over pixels.
+
+    This is what the paper's two steps (decode_integral) are compared with. Its score, the largest
+    probability, depends on the size of what is found: the pixels share a sum of one, so that of
+    two keypoints that are equally sure the one that covers more pixels (a hip) gets the smaller
+    score (than a nose).
+
+    Args:
+        heatmaps: logits (N, K, h, w).
+
+    Returns:
+        (N, K, 3): x y [heatmap px], score in [0, 1].
+
+    Source: Sun et al., "Integral Human Pose Regression", ECCV 2018; paper Eq. 1 (soft-argmax) and
+        3.1.2 (why its scores are poor).
+    """
+    probability = heatmaps.flatten(2).softmax(dim=2).reshape(heatmaps.shape)
+    score = probability.amax(dim=(2, 3))
+    return torch.cat((mean_position(probability), score[..., None]), dim=-1)
+
+
+def mean_position(probability: Tensor) -> Tensor:
+    """Return the means (N, K, 2) x y [heatmap px] of maps (N, K, h, w) that sum to one each."""
+    height, width = probability.shape[2:]
     x = probability.sum(dim=2) @ torch.arange(width).to(probability)
     y = probability.sum(dim=3) @ torch.arange(height).to(probability)
-    return torch.stack((x, y, score), dim=-1)
+    return torch.stack((x, y), dim=-1)
 
 
 def decode_combined(heatmaps: Tensor) -> Tensor:
@@ -108,6 +137,15 @@ def decode_combined(heatmaps: Tensor) -> Tensor:
 
     Source: the reference's models of the combined loss.
     """
+    return _combined(heatmaps, decode_integral)
+
+
+def decode_combined_one_step(heatmaps: Tensor) -> Tensor:
+    """Locate keypoints as decode_combined does, but face and hands by decode_one_step."""
+    return _combined(heatmaps, decode_one_step)
+
+
+def _combined(heatmaps: Tensor, decode_means: Callable[[Tensor], Tensor]) -> Tensor:
     count = heatmaps.shape[1]
     if count not in INTEGRAL_KEYPOINTS:
         raise ValueError(
@@ -115,11 +153,13 @@ def decode_combined(heatmaps: Tensor) -> Tensor:
             f"{', '.join(map(str, INTEGRAL_KEYPOINTS))} keypoints, not of {count}"
         )
     first = count - INTEGRAL_KEYPOINTS[count]
-    return torch.cat((decode_heatmap(heatmaps[:, :first]), decode_integral(heatmaps[:, first:])), 1)
+    return torch.cat((decode_heatmap(heatmaps[:, :first]), decode_means(heatmaps[:, first:])), 1)
 
 
 DECODERS = {
     "heatmap": decode_heatmap,
     "integral": decode_integral,
     "combined": decode_combined,
+    "one_step": decode_one_step,
+    "combined_one_step": decode_combined_one_step,
 }

@@ -13,6 +13,7 @@ from alphapose_ros.checkpoints import load_checkpoint
 from alphapose_ros.devices import Compute
 from alphapose_ros.pose import build_pose_network
 from alphapose_ros.pose.crop import MEAN_RGB, crop_boxes, crop_people
+from alphapose_ros.pose.flip import averaged, mirrored
 from alphapose_ros.pose.heatmap import decode
 from alphapose_ros.zoo import Weights
 
@@ -21,7 +22,8 @@ from alphapose_ros.zoo import Weights
 class TorchBackend:
     """Image and boxes in, keypoints out.
 
-    Crops go to ``device`` as bytes; heatmaps never leave it.
+    Crops go to ``device`` as bytes; heatmaps never leave it. With a ``flip_order``, every crop is
+    looked at twice, once mirrored, and the heatmaps (logits, for integral decodings) are averaged.
     """
 
     network: nn.Module  # in eval mode, on ``device``
@@ -29,17 +31,31 @@ class TorchBackend:
     device: torch.device
     batch_size: int = 32
     decode_method: str = "heatmap"
+    flip_order: tuple[int, ...] = ()  # of the skeleton, for the flip test; () for none
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         """Return keypoints (N, K, 3) for boxes (N, 4), N > 0, in an image (H, W, 3) BGR."""
         regions = crop_boxes(boxes, self.input_size)
         parts = np.array_split(regions, -(-len(regions) // self.batch_size))
-        return np.concatenate([self._run(image, part) for part in parts])
+        return np.concatenate(
+            [self.on_crops(crop_people(image, part, self.input_size), part) for part in parts]
+        )
 
     @torch.inference_mode()
-    def _run(self, image: np.ndarray, regions: np.ndarray) -> np.ndarray:
-        crops = torch.from_numpy(crop_people(image, regions, self.input_size))
-        heatmaps = self.network(normalised(crops.to(self.device)))
+    def on_crops(self, crops: np.ndarray, regions: np.ndarray) -> np.ndarray:
+        """Return keypoints of crops, which may be of several images, in one run of the network.
+
+        Args:
+            crops: (N, h, w, 3) RGB uint8, from crop_people(); N > 0.
+            regions: (N, 4) what they show [px of their image].
+
+        Returns:
+            (N, K, 3) float32: x y [px of the image], score.
+        """
+        inputs = normalised(torch.from_numpy(crops).to(self.device))
+        heatmaps = self.network(inputs)
+        if self.flip_order:
+            heatmaps = averaged(heatmaps, self.network(mirrored(inputs)), self.flip_order)
         return decode(heatmaps, regions, self.decode_method)
 
 

@@ -10,6 +10,7 @@ from alphapose_ros.pose.heatmap import (
     decode_combined,
     decode_heatmap,
     decode_integral,
+    decode_one_step,
 )
 
 
@@ -43,6 +44,13 @@ def test_body_and_feet_decode_as_heatmaps_face_and_hands_as_integrals(data):
     np.testing.assert_allclose(rest[:, 2], si["scores_sigmoid"][last, 0], atol=1e-6)
 
 
+def test_one_step_means_are_those_of_the_reference_s_softmax(data):
+    vectors = np.load(data / "reference/vectors/decode_si.npz")  # whose scores then are all 1
+    logits, box = torch.from_numpy(vectors["logits"])[None], vectors["bbox"][None]
+    found = decode(logits, box, "one_step")[0]
+    np.testing.assert_allclose(found[:, :2], vectors["keypoints_softmax"], atol=1e-2)
+
+
 @pytest.mark.parametrize(("count", "first"), [(136, 26), (133, 23), (68, 26)])
 def test_the_last_keypoints_are_those_of_face_and_hands(count, first):
     heatmaps = torch.zeros(1, count, 8, 8)
@@ -61,6 +69,30 @@ def test_mean_of_the_normalised_confidences():
     # One row of confidences (0.2, 0.6, 0.2): x = (0.2*0 + 0.6*1 + 0.2*2) / 1 = 1, score 0.6.
     heatmap = torch.logit(torch.tensor([[[[0.2, 0.6, 0.2]]]]))
     torch.testing.assert_close(decode_integral(heatmap), torch.tensor([[[1.0, 0.0, 0.6]]]))
+
+
+def test_mean_of_the_softmax_over_pixels():
+    # One row of logits (0, ln 3, 0): probabilities (0.2, 0.6, 0.2), x = 1, score 0.6; with
+    # (0, ln 3, ln 4): (1, 3, 4) / 8, x = 11 / 8, score 0.5.
+    heatmaps = torch.log(torch.tensor([[[[1.0, 3, 1]], [[1.0, 3, 4]]]]))
+    expected = torch.tensor([[[1.0, 0.0, 0.6], [1.375, 0.0, 0.5]]])
+    torch.testing.assert_close(decode_one_step(heatmaps), expected)
+
+
+def test_one_step_scores_fall_with_the_size_of_what_is_seen_and_two_step_scores_do_not():
+    heatmaps = torch.full((1, 2, 32, 32), -12.0)
+    heatmaps[0, 0, 16, 16] = 3.0  # a nose: one pixel
+    heatmaps[0, 1, 13:20, 13:20] = 3.0  # a hip: 49 pixels, equally sure
+    one, two = decode_one_step(heatmaps)[0], decode_integral(heatmaps)[0]
+    torch.testing.assert_close(one[:, :2], torch.full((2, 2), 16.0), atol=0.05, rtol=0)
+    assert one[0, 2] > 40 * one[1, 2]
+    assert two[0, 2] == two[1, 2] == torch.tensor(3.0).sigmoid()
+
+
+def test_one_step_means_stand_any_size_of_logits():
+    heatmaps = torch.zeros(1, 1, 8, 8)
+    heatmaps[0, 0, 3, 5] = 1e4
+    torch.testing.assert_close(decode_one_step(heatmaps), torch.tensor([[[5.0, 3.0, 1.0]]]))
 
 
 def test_the_peak_moves_a_quarter_to_the_higher_neighbours():
