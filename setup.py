@@ -24,7 +24,10 @@ setup(
         "torch>=2.2",
         "tqdm",
     ],
-    extras_require={"export": ["onnx>=1.16", "onnxscript>=0.5"]},  # alphapose models --export
+    extras_require={
+        "eval": ["matplotlib>=3.5", "pycocotools>=2.0.6"],  # alphapose eval
+        "export": ["onnx>=1.16", "onnxscript>=0.5"],  # alphapose models --export
+    },
     package_dir={"": "."},  # makes editable installs a plain .pth file, which the messages can join
     packages=find_packages(include=["alphapose_ros", "alphapose_ros.*"]),
     package_data={"alphapose_ros": ["models/weights/*"]},

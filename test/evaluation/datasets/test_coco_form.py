@@ -1,0 +1,50 @@
+import json
+
+import numpy as np
+import pytest
+
+from alphapose_ros.evaluation.datasets.coco_form import read_coco_form
+
+PERSON = {"id": 4, "image_id": "b", "keypoints": [1, 2, 2, 5, 12, 1]}
+CONTENT = {
+    "images": [{"id": 7, "file_name": "7.jpg"}, {"id": "b", "file_name": "b.jpg", "width": 3}],
+    "annotations": [PERSON, PERSON | {"bbox": [1, 2, 3, 4], "area": 5, "iscrowd": 1}],
+}
+
+
+def write(folder, **change):
+    path = folder / "form.json"
+    path.write_text(json.dumps(CONTENT | change))
+    return path
+
+
+def test_what_a_file_has_not_is_made_from_the_keypoints(tmp_path):
+    form = read_coco_form(write(tmp_path))
+    assert [picture.file for picture in form.pictures] == ["7.jpg", "b.jpg"]
+    assert form.pictures[1].size is None and form.rows.tolist() == [1, 1]
+    columns = form.columns(form.keypoints(2))
+    np.testing.assert_allclose(columns["boxes"], [[0.6, 1, 5.4, 13], [1, 2, 4, 6]])
+    np.testing.assert_allclose(columns["areas"], [4.8 * 12, 5])
+    assert columns["is_crowd"].tolist() == [False, True]
+
+
+def test_a_file_without_people_is_read(tmp_path):
+    form = read_coco_form(write(tmp_path, annotations=[]))
+    columns = form.columns(form.keypoints(2))
+    assert len(form.pictures) == 2 and columns["keypoints"].shape == (0, 2, 3)
+    assert columns["boxes"].shape == (0, 4) and columns["ids"].shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": 3}, r"form.json.images: must be a list"),
+        ({"images": [{"id": 7}]}, r"form.json.annotations\[0\].image_id: 'b' is no image"),
+        ({"images": [{"id": [7]}]}, r"form.json.images\[0\].id: must be a number or a string"),
+        ({"images": [{"id": "b"}]}, r"form.json.images\[0\].file_name: is missing"),
+        ({"annotations": [{}]}, r"form.json.annotations\[0\].image_id: is missing"),
+    ],
+)
+def test_malformed_entries_are_named(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        read_coco_form(write(tmp_path, **change))
