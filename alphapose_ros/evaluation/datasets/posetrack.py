@@ -154,7 +154,7 @@ def _picture(image: Entry, crowded: set[int], row: int) -> Picture:
 
 def _regions(image: Entry) -> tuple[np.ndarray, ...]:
     """Return polygons (P, 2); the file has their x and their y apart."""
-    all_x, all_y = (image.get(f"ignore_regions_{axis}", []) for axis in "xy")
+    all_x, all_y = (_list(image, f"ignore_regions_{axis}") for axis in "xy")
     if len(all_x) != len(all_y):
         raise image.error("ignore_regions_y", f"has {len(all_y)} regions, x has {len(all_x)}")
     try:
@@ -163,6 +163,13 @@ def _regions(image: Entry) -> tuple[np.ndarray, ...]:
         )
     except (TypeError, ValueError):
         raise image.error("ignore_regions_x", "must be lists as long as those of y") from None
+
+
+def _list(image: Entry, field: str) -> list:
+    found = image.get(field, [])
+    if not isinstance(found, list):
+        raise image.error(field, f"must be a list, is {found!r}")
+    return found
 
 
 def _labelled(person: Entry) -> np.ndarray:
