@@ -257,7 +257,7 @@ class GeometricMean(Figure):
         return float(roots.mean() if self.at is None else roots[self.at])
 
 
-# What a file of figures may hold; a new kind is one more line.
+# The kinds that are at home here; packing.py adds the others.
 SAMPLES: dict[str, Callable[..., Sample]] = {kind.__name__: kind for kind in (Sums, Ranking)}
 FIGURES: dict[str, Callable[..., Figure]] = {
     kind.__name__: kind for kind in (Ratio, Total, AveragePrecision, AverageRecall, GeometricMean)
