@@ -25,7 +25,7 @@ setup(
         "tqdm",
     ],
     extras_require={
-        "eval": ["matplotlib>=3.5", "pycocotools>=2.0.6"],  # alphapose eval
+        "eval": ["matplotlib>=3.7", "pycocotools>=2.0.6"],  # alphapose eval
         "export": ["onnx>=1.16", "onnxscript>=0.5"],  # alphapose models --export
     },
     package_dir={"": "."},  # makes editable installs a plain .pth file, which the messages can join

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from alphapose_ros.config import Config
-from alphapose_ros.detection import build_detector
+from alphapose_ros.detection import Finder, build_detector
 from alphapose_ros.devices import pick_compute
 from alphapose_ros.frame import Frame, Poses, Tracks
 from alphapose_ros.pose import build_estimator
@@ -50,16 +50,21 @@ class Pipeline:
     Args:
         config: all settings.
         ids: where tracks get their numbers from, 1, 2, ... by default.
+        find: people in an image (H, W, 3) BGR and the number of its frame, in place of the
+            detector that ``config`` names; true boxes, for example.
 
     Raises:
         ValueError, FileNotFoundError, CheckpointError: a setting, file or network does not fit.
     """
 
-    def __init__(self, config: Config, ids: Iterator[int] | None = None) -> None:
+    def __init__(
+        self, config: Config, ids: Iterator[int] | None = None, find: Finder | None = None
+    ) -> None:
         self._config = config
         compute = pick_compute(config.device, config.runtime, config.threads)
         self.device = compute.device
-        self._detector = build_detector(config.detector, compute)
+        self._detector = None if find else build_detector(config.detector, compute)
+        self._find = find or self._detector
         self._estimator = build_estimator(config.pose, compute)
         self._tracker = build_tracker(config.tracker, ids)
         self._stamp_ns: int | None = None
@@ -80,7 +85,7 @@ class Pipeline:
         afresh.
         """
         laps = Laps()
-        people = self._detector(frame.image, frame.index)
+        people = self._find(frame.image, frame.index)
         laps.end("detect")
         poses = self._estimator(frame.image, people)
         laps.end("pose")
@@ -103,7 +108,8 @@ class Pipeline:
     def reconfigure(self, config: Config) -> None:
         """Take over changed live settings; call between two frames only."""
         self._config = config
-        self._detector.config = config.detector
+        if self._detector is not None:
+            self._detector.config = config.detector
         self._tracker.config = config.tracker
 
     def _track(self, poses: Poses, stamp_ns: int) -> Tracks:

@@ -11,6 +11,7 @@ from alphapose_ros import __version__
 
 VERBS = {
     "config": "print all settings as a ROS parameter file",
+    "eval": "measure results, networks and trackers on a data set",
     "models": "list the weights that there are",
     "run": "find the people in a video or picture",
     "synth": "render labelled pictures of synthetic people",

@@ -1,0 +1,129 @@
+"""A pose network that looks at crops of several pictures at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from pkgutil import resolve_name
+
+import numpy as np
+
+from alphapose_ros.config import Config
+from alphapose_ros.devices import Compute, pick_compute
+from alphapose_ros.frame import Detections
+from alphapose_ros.pose import BACKENDS
+from alphapose_ros.pose.crop import crop_boxes, crop_people, from_crops
+from alphapose_ros.skeletons import Skeleton
+from alphapose_ros.skeletons import skeleton as find_skeleton
+from alphapose_ros.zoo import find_weights, pick_file
+
+Run = Callable[[np.ndarray, np.ndarray], np.ndarray]  # crops, regions -> keypoints (N, K, 3)
+
+
+@dataclass(frozen=True)
+class CropNetwork:
+    """A network that takes crops as crop_people() makes them, and the regions they show."""
+
+    run: Run
+    skeleton: Skeleton
+    input_size: tuple[int, int]  # height, width of the crops [px]
+    batch_size: int
+    file: Path  # of its weights
+    decode: str
+
+
+def build_crop_network(
+    config: Config, *, batch_size: int | None = None, decode: str | None = None, flip: bool = False
+) -> CropNetwork:
+    """Return the pose network that ``config`` names, with its weights loaded.
+
+    Args:
+        config: model, weights, device and runtime; with runtime "auto", PyTorch runs what needs
+            heatmaps: another decoding, and the flip test.
+        batch_size: crops in one run; None for that of ``config``.
+        decode: name in pose.heatmap.DECODERS; None for the weights' own.
+        flip: look at mirrored crops too.
+
+    Raises:
+        ValueError: there is no such model, or a graph is asked for heatmaps.
+        FileNotFoundError: the file of the weights is missing.
+        CheckpointError, GraphError: it does not fit.
+    """
+    weights = find_weights(config.pose.model, "pose")
+    skeleton = find_skeleton(weights.skeleton)
+    compute = _compute(config, needs_heatmaps=flip or decode is not None)
+    runtime, file = pick_file(weights, config.pose.weights, compute)
+    count = batch_size or config.pose.batch_size
+    backend = resolve_name(BACKENDS[runtime])(weights, file, compute, count)
+    decode = decode or weights.decode
+    if runtime == "torch":
+        order = tuple(skeleton.flip_order.tolist()) if flip else ()
+        run = replace(backend, decode_method=decode, flip_order=order).on_crops
+    else:
+
+        def run(crops: np.ndarray, regions: np.ndarray) -> np.ndarray:
+            (keypoints,) = backend.graph(crops=crops)
+            return from_crops(keypoints, regions, backend.input_size)
+
+    return CropNetwork(run, skeleton, backend.input_size, count, file, decode)
+
+
+def _compute(config: Config, *, needs_heatmaps: bool) -> Compute:
+    is_graph = config.runtime == "onnx" or config.pose.weights.endswith(".onnx")
+    if needs_heatmaps and is_graph:
+        raise ValueError(
+            "the flip test and other decodings need heatmaps, which ONNX graphs do not give; use "
+            "runtime 'auto' or 'torch' and pose.weights that are no .onnx"
+        )
+    runtime = "torch" if needs_heatmaps else config.runtime
+    return pick_compute(config.device, runtime, config.threads)
+
+
+class CropQueue:
+    """Crops on their way through the network, and the pictures that wait for them, in order.
+
+    Every run has the same number of crops; at the end, black ones stand in for those that are not
+    there. The kernels of a runtime depend on that number: a crop's result then does not depend on
+    which others came along, to the bit.
+    """
+
+    def __init__(self, network: CropNetwork) -> None:
+        self._network = network
+        self._crops: deque[tuple[np.ndarray, np.ndarray]] = deque()  # crop, region
+        self._keypoints: deque[np.ndarray] = deque()
+        self._pictures: deque[tuple[int, int]] = deque()  # name of a picture, number of people
+
+    def add(self, picture: int, image: np.ndarray | None, people: Detections) -> None:
+        """Put in a picture (H, W, 3) BGR; None will do where there is nobody."""
+        self._pictures.append((picture, len(people)))
+        if len(people):
+            regions = crop_boxes(people.boxes, self._network.input_size)
+            crops = crop_people(image, regions, self._network.input_size)
+            self._crops.extend(zip(crops, regions, strict=True))
+
+    def results(self, *, is_end: bool = False) -> list[tuple[int, np.ndarray]]:
+        """Run the network on all full batches, at the end on the rest too.
+
+        Returns:
+            The pictures that are through with the keypoints (N, K, 3) of their people.
+        """
+        while len(self._crops) >= self._network.batch_size or (is_end and self._crops):
+            self._run()
+        done = []
+        while self._pictures and self._pictures[0][1] <= len(self._keypoints):
+            picture, count = self._pictures.popleft()
+            found = [self._keypoints.popleft() for _ in range(count)]
+            shape = (count, len(self._network.skeleton.names), 3)
+            done.append((picture, np.reshape(found, shape)))
+        return done
+
+    def _run(self) -> None:
+        size = self._network.batch_size
+        crops = np.zeros((size, *self._network.input_size, 3), np.uint8)
+        regions = np.zeros((size, 4), np.float32)
+        count = min(size, len(self._crops))
+        for row in range(count):
+            crops[row], regions[row] = self._crops.popleft()
+        self._keypoints.extend(self._network.run(crops, regions)[:count])

@@ -1,0 +1,124 @@
+"""Finding the people of a data set, in pictures or through videos; what was cut off can go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tqdm import tqdm
+
+from alphapose_ros.config import Config, leaves, with_values
+from alphapose_ros.evaluation import data_set
+from alphapose_ros.evaluation.ablations import Variant
+from alphapose_ros.evaluation.following import BOXES, NOTHING, POSES, follow
+from alphapose_ros.evaluation.inference import DETECTED, TRUE, InferenceOptions, estimate
+from alphapose_ros.evaluation.results import write_results
+from alphapose_ros.evaluation.videos import Video, mot_videos, posetrack_videos
+
+VIDEOS: dict[str, Callable[..., Iterator[Video]]] = {  # data sets whose pictures are videos
+    "posetrack": posetrack_videos,
+    "mot": mot_videos,
+}
+MADE_WITH = "made_with.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """How people are found in a data set.
+
+    In pictures, true boxes are looked into unless others are asked for; in videos the detector's.
+    """
+
+    images: Path
+    config: Config = field(default_factory=Config)
+    boxes: str | None = None  # true, detected, or a file of detections for pictures
+    true_poses: bool = False  # of videos: only the tracker works
+    flip: bool = False
+    batch_size: int | None = None  # crops in one run; None: as the config says
+    rate_hz: float | None = None  # of videos whose files do not say it
+    decode: str | None = None  # None: as the weights are decoded
+    suppression: bool = True
+
+    def as_in(self, variant: Variant) -> Finding:
+        """Return the same with what a variant of an ablation changes."""
+        config = with_values(self.config, variant.settings)
+        return replace(self, config=config, **variant.finding)
+
+    def described(self) -> dict[str, Any]:
+        """Return all that the result depends on, in JSON."""
+        options = {
+            "images": str(self.images),
+            "boxes": self.boxes,
+            "true_poses": self.true_poses,
+            "flip": self.flip,
+            "decode": self.decode,
+            "suppression": self.suppression,
+            "rate_hz": self.rate_hz,
+        }
+        return options | {name: value for name, (value, _) in leaves(self.config).items()}
+
+    def __call__(self, name: str, truth: Any, folder: Path | None, *, resume: bool = False) -> Any:
+        """Return those found, in the form that the evaluator of data set ``name`` takes.
+
+        Args:
+            name: of the data set.
+            truth: its labels.
+            folder: where results are kept as they come; None keeps none.
+            resume: go on with what lies there.
+
+        Raises:
+            ValueError, OSError: a file or a setting does not fit.
+        """
+        if folder is not None:
+            return self._find(name, truth, folder, resume)
+        with TemporaryDirectory() as passing:
+            return self._find(name, truth, Path(passing), resume)
+
+    def _find(self, name: str, truth: Any, folder: Path, resume: bool) -> Any:
+        if name in VIDEOS:
+            return self._in_videos(name, truth, folder / "results", resume)
+        options = InferenceOptions(
+            config=self.config,
+            boxes=self.boxes or TRUE,
+            flip=self.flip,
+            batch_size=self.batch_size,
+            decode=self.decode,
+            suppression=self.suppression,
+        )
+        store = folder / "poses.jsonl"
+        found = estimate(truth, self.images, options, store=store, resume=resume, progress=True)
+        write_results(folder / "results.json", found, truth)
+        return found
+
+    def _in_videos(self, name: str, truth: Any, folder: Path, resume: bool) -> Any:
+        """Follow people through each video that has no file of results yet."""
+        self._claim(folder, resume)
+        given = POSES if self.true_poses else BOXES if self.boxes == TRUE else NOTHING
+        if self.boxes not in (None, TRUE, DETECTED):
+            raise ValueError(f"boxes: {self.boxes!r} is neither true nor detected, for videos")
+        for video in VIDEOS[name](truth, self.images, given, self.rate_hz):
+            if not (folder / f"{video.name}{video.suffix}").exists():
+                steps = tqdm(video.steps, desc=video.name, unit="frame")
+                followed = list(follow(steps, self.config, given))
+                with TemporaryDirectory(dir=folder) as unfinished:
+                    video.write(Path(unfinished), followed)
+                    for file in Path(unfinished).iterdir():
+                        file.replace(folder / file.name)
+        return data_set(name).read_results(folder, truth)
+
+    def _claim(self, folder: Path, resume: bool) -> None:
+        """Make sure that results in ``folder`` were made as these are, or that there are none."""
+        folder.mkdir(parents=True, exist_ok=True)
+        note, ours = folder / MADE_WITH, json.dumps(self.described(), indent=1)
+        if note.exists():
+            if not resume:
+                raise FileExistsError(f"{folder} holds results: resume, or choose another folder")
+            if note.read_text(encoding="utf-8") != ours:
+                raise ValueError(
+                    f"{folder} holds results made otherwise, as {note} says; choose another folder"
+                )
+        note.write_text(ours, encoding="utf-8")
