@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from alphapose_ros.cli.settings import add_settings, chosen
 from alphapose_ros.evaluation import DATA_SETS, data_set
+from alphapose_ros.evaluation.ablations import ABLATIONS, variants
 
 if TYPE_CHECKING:
-    from alphapose_ros.evaluation.finding import Finding
+    from collections.abc import Sequence
 
-CHOICES = (  # of single data sets
-    *("constants", "normaliser", "jaw", "found_jaw", "rules", "head_boxes", "part"),
-)
+    from alphapose_ros.evaluation.finding import Finding
+    from alphapose_ros.evaluation.report import Evaluation, Figures
+
+# Options of single data sets, and those that are about finding people.
+CHOICES = ("constants", "normaliser", "jaw", "found_jaw", "rules", "head_boxes", "part")
+FINDING = ("boxes", "true_poses", "flip", "batch", "resume", "rate", "ablate", "config", "settings")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add what the verb understands."""
-    parser.epilog = "; ".join(f"{name}: {entry.meaning}" for name, entry in DATA_SETS.items())
+    meanings = [f"  {name:<12}{entry.meaning}" for name, entry in DATA_SETS.items()]
+    parser.epilog = "\n".join(["data sets:", *meanings])
     parser.add_argument(
         "data_set", nargs="?", metavar="DATA_SET", help=f"one of {', '.join(DATA_SETS)}"
     )
@@ -73,7 +78,7 @@ def _add_finding(group: Any) -> None:
     group.add_argument("--batch", type=int, metavar="N", help="crops in one run of the network")
     group.add_argument("--resume", action="store_true", help="go on with what lies in --out")
     group.add_argument("--rate", type=float, metavar="HZ", help="videos: frames per second")
-    group.add_argument("--ablate", metavar="WHAT", help="compare variants, e.g. normalisation")
+    group.add_argument("--ablate", metavar="WHAT", help=f"compare variants: {', '.join(ABLATIONS)}")
     add_settings(group)
 
 
@@ -88,20 +93,44 @@ def run(options: Namespace) -> None:
 
 
 def _run(options: Namespace) -> None:
+    _check(options)
     if options.compare:
         _compare(options)
+    elif options.ablate:
+        _ablate(options)
+    else:
+        _evaluate(options)
+
+
+def _check(options: Namespace) -> None:
+    """Refuse what cannot be done, or would be passed over in silence, before anything is done."""
+    if options.json and options.json.is_dir():
+        raise ValueError(f"--json: {options.json} is a folder, not a file")
+    if options.out and options.out.is_file():
+        raise ValueError(f"--out: {options.out} is a file, not a folder")
+    if options.images and not options.images.exists():
+        raise ValueError(f"--images: {options.images} does not exist")
+    if options.worst < 0:
+        raise ValueError(f"--worst: {options.worst} is less than 0")
+    if options.compare:
+        _refuse(options, ("results", "out", *FINDING), "is not for --compare")
         return
     if options.data_set is None or options.annotations is None:
         raise ValueError(
             "name a data set and its --annotations, or two files to --compare; "
             f"data sets are {', '.join(DATA_SETS)}"
         )
-    if options.results is None and options.images is None and not options.true_poses:
+    if options.results:
+        _refuse(options, FINDING, "is for finding people, which --results say already")
+    elif options.images is None and (options.ablate or not options.true_poses):
         raise ValueError("give --results FILE, or --images DIR to find the people in them")
-    if options.ablate:
-        _ablate(options)
-    else:
-        _evaluate(options)
+
+
+def _refuse(options: Namespace, names: Sequence[str], reason: str) -> None:
+    for name in names:
+        if getattr(options, name):
+            option = "set" if name == "settings" else name.replace("_", "-")
+            raise ValueError(f"--{option} {reason}")
 
 
 def _compare(options: Namespace) -> None:
@@ -111,9 +140,9 @@ def _compare(options: Namespace) -> None:
     first, second = (read_figures(path) for path in options.compare)
     names = None if options.all else first.headline()
     comparison = compare(first, second, resamples=options.resamples, names=names)
-    print(comparison_markdown(comparison))
     if options.json:
         write_comparison(comparison, options.json)
+    print(comparison_markdown(comparison))
 
 
 def _evaluate(options: Namespace) -> None:
@@ -127,30 +156,44 @@ def _evaluate(options: Namespace) -> None:
         found = read_results(options.data_set, options.results, truth, options.layout)
         about["results"] = str(options.results)
     else:
+        _make_folders(options)
         finding = _finding(options)
         found = finding(options.data_set, truth, options.out, resume=options.resume)
         about["finding"] = finding.described()
     outcome = evaluate(options.data_set, truth, found, choices, about)
-    print(to_markdown(outcome.evaluation))
+    written: list[Path] = []
     if options.json:
         write_json(outcome.evaluation, options.json, outcome.about)
     if options.out:
         written = write_everything(outcome, options.out, options.images, options.worst)
+    print(to_markdown(outcome.evaluation))
+    if written:
         print(f"{len(written)} files: {options.out}")
 
 
 def _ablate(options: Namespace) -> None:
     """Evaluate each variant, into its own folder if there is one; print them side by side."""
-    from alphapose_ros.evaluation.ablations import variants
     from alphapose_ros.evaluation.compare import compare, comparison_markdown
-    from alphapose_ros.evaluation.files import evaluate, read_labels, write_everything
+    from alphapose_ros.evaluation.files import (
+        evaluate,
+        read_labels,
+        write_ablation,
+        write_everything,
+    )
+    from alphapose_ros.evaluation.records import Truth
     from alphapose_ros.evaluation.report import side_by_side
 
     choices = {name: getattr(options, name) for name in CHOICES}
     truth = read_labels(options.data_set, options.annotations, choices)
-    has_tracks = data_set(options.data_set).has_tracks
+    compared = variants(
+        options.ablate,
+        chosen(options),
+        has_tracks=data_set(options.data_set).has_tracks,
+        has_poses=isinstance(truth, Truth),
+    )
+    _make_folders(options)
     done = {}
-    for variant in variants(options.ablate, chosen(options), has_tracks=has_tracks):
+    for variant in compared:
         folder = options.out / variant.name.replace(" ", "_") if options.out else None
         finding = _finding(options).as_in(variant)
         found = finding(options.data_set, truth, folder, resume=options.resume)
@@ -159,13 +202,34 @@ def _ablate(options: Namespace) -> None:
         if folder:
             write_everything(outcome, folder, options.images, options.worst)
         done[variant.name] = outcome.evaluation
-    print(side_by_side(options.ablate, {name: one.figures for name, one in done.items()}))
     (first, reference), *others = done.items()
-    for name, evaluation in others if len(reference.units) > 1 else ():
-        comparison = compare(
+    comparisons = {
+        name: compare(
             reference, evaluation, resamples=options.resamples, names=reference.headline()
         )
-        print("\n" + comparison_markdown(comparison, first, name))
+        for name, evaluation in (others if len(reference.units) > 1 else ())
+    }
+    tables = [side_by_side(options.ablate, {name: _main(one) for name, one in done.items()})]
+    tables += [comparison_markdown(found, first, name) for name, found in comparisons.items()]
+    text = "\n\n".join(tables)
+    if options.out:
+        (options.out / "table.md").write_text(text + "\n", encoding="utf-8")
+    if options.json:
+        write_ablation(options.ablate, done, comparisons, options.json)
+    print(text)
+
+
+def _main(evaluation: Evaluation) -> Figures:
+    """Return the main figures and those of groups."""
+    every = dict(evaluation.every_figure())
+    return {name: every[name] for name in evaluation.headline()}
+
+
+def _make_folders(options: Namespace) -> None:
+    """Make the folders that results go into, or fail before there are any."""
+    for folder in (options.out, options.json and options.json.parent):
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
 
 
 def _finding(options: Namespace) -> Finding:

@@ -75,13 +75,16 @@ ABLATIONS = {
 }
 
 
-def variants(name: str, config: Config, *, has_tracks: bool) -> tuple[Variant, ...]:
+def variants(
+    name: str, config: Config, *, has_tracks: bool, has_poses: bool = True
+) -> tuple[Variant, ...]:
     """Return what an ablation compares.
 
     Args:
         name: one of ABLATIONS.
         config: names the weights, by which normalisations are chosen.
         has_tracks: whether the data set has videos.
+        has_poses: whether it has labelled poses; without, they cannot be given.
 
     Raises:
         ValueError: there is no such ablation, or it is not for this data set or these weights.
@@ -90,7 +93,11 @@ def variants(name: str, config: Config, *, has_tracks: bool) -> tuple[Variant, .
     if name not in known:
         raise ValueError(f"ablation {name!r} is none of {', '.join(known)} for this data set")
     if name != "normalisation":
-        return ABLATIONS[name].variants
+        return tuple(
+            variant
+            for variant in ABLATIONS[name].variants
+            if has_poses or not variant.finding.get("true_poses")
+        )
     two_step = find_weights(config.pose.model, "pose").decode
     if two_step not in ONE_STEP:
         raise ValueError(

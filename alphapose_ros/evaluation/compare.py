@@ -159,6 +159,13 @@ def _places(first: Evaluation, second: Evaluation) -> np.ndarray:
         raise ValueError(
             f"the results belong to two data sets, {first.data_set!r} and {second.data_set!r}"
         )
+    for name in first.options.keys() | second.options.keys():
+        one, other = first.options.get(name), second.options.get(name)
+        if one != other:
+            raise ValueError(
+                f"the results were evaluated differently: {name} is {one!r} in the first and "
+                f"{other!r} in the second"
+            )
     if first.units == second.units:
         return np.arange(len(first.units))
     for one, other, where in ((first, second, "second"), (second, first, "first")):

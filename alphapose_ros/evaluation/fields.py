@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+LARGEST = 2**53  # whole numbers up to it are themselves as floats
 
 
 class Entry:
@@ -48,16 +51,39 @@ class Entry:
         if default is not None and field not in self._content:
             return default
         found = self.value(field)
-        if isinstance(found, bool) or not isinstance(found, int | float) or not np.isfinite(found):
+        if isinstance(found, bool) or not isinstance(found, int | float) or not _is_finite(found):
             raise self.error(field, f"must be a finite number, is {_shown(found)}")
         return float(found)
 
     def integer(self, field: str, default: int | None = None) -> int:
-        """Return a whole number."""
+        """Return a whole number up to LARGEST."""
         found = self.number(field, default)
-        if found != int(found):
+        if found != int(found) or abs(found) > LARGEST:
             raise self.error(field, f"must be a whole number, is {_shown(found)}")
         return int(found)
+
+    def size(self, field: str, default: float | None = None) -> float:
+        """Return a number that is not negative."""
+        found = self.number(field, default)
+        if found < 0:
+            raise self.error(field, f"must not be negative, is {_shown(found)}")
+        return found
+
+    def flag(self, field: str, default: bool | None = None) -> bool:
+        """Return a field that is 0 or 1, false or true."""
+        found = self.value(field) if default is None else self.get(field, default)
+        if isinstance(found, list | dict) or found not in (0, 1):
+            raise self.error(field, f"must be 0 or 1, is {_shown(found)}")
+        return bool(found)
+
+    def key(self, field: str) -> int | str:
+        """Return an id: a whole number or a string."""
+        found = self.value(field)
+        if isinstance(found, str):
+            return found
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            raise self.error(field, f"must be a number or a string, is {_shown(found)}")
+        return self.integer(field)
 
     def text(self, field: str) -> str:
         """Return a string."""
@@ -70,7 +96,10 @@ class Entry:
         """Return finite numbers as float64 of ``shape``, of which one size may be -1."""
         found = self.value(field)
         try:
-            numbers = np.array(found, np.float64)
+            given = np.array(found)
+            if given.dtype.kind not in "biuf":  # text, None and what is too large for a float
+                raise TypeError
+            numbers = given.astype(np.float64)
             reshaped = numbers.reshape(shape)
         except (TypeError, ValueError):
             wanted = " x ".join("any" if size < 0 else str(size) for size in shape)
@@ -90,6 +119,10 @@ class Entry:
             raise self.error(field, f"has a negative extent: {[x, y, width, height]}")
         return np.array([x, y, x + width, y + height])
 
+    def inside(self, field: str) -> Entry:
+        """Return the object in a field."""
+        return Entry(self.value(field), f"{self.where}.{field}")
+
     def entries(self, field: str) -> Iterator[Entry]:
         """Yield the objects of a list."""
         found = self.value(field)
@@ -99,6 +132,21 @@ class Entry:
             yield Entry(content, f"{self.where}.{field}[{number}]")
 
 
+def existing_file(path: str | Path) -> Path:
+    """Return ``path``.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        IsADirectoryError: there is a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not a file")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist")
+    return path
+
+
 def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
@@ -106,9 +154,7 @@ def read_json(path: str | Path) -> Any:
         FileNotFoundError: there is none.
         ValueError: it is no JSON; the place is named.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
+    path = existing_file(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -126,6 +172,13 @@ def read_list(path: str | Path) -> list[Entry]:
     if not isinstance(found, list):
         raise ValueError(f"{path}: must hold a list, holds {_shown(found)}")
     return [Entry(content, f"{path}[{number}]") for number, content in enumerate(found)]
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number that is too large for a float
+        return False
 
 
 def _shown(value: Any) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from alphapose_ros import __version__
 from alphapose_ros.evaluation import data_set
+from alphapose_ros.evaluation.compare import Comparison, comparison_json
 from alphapose_ros.evaluation.gallery import write_gallery
 from alphapose_ros.evaluation.plots import write_plots
 from alphapose_ros.evaluation.records import Predictions
-from alphapose_ros.evaluation.report import Evaluation, to_markdown, write_json
+from alphapose_ros.evaluation.report import Evaluation, number, to_markdown, write_json
 from alphapose_ros.skeletons import skeleton
 
 
@@ -56,11 +59,12 @@ def evaluate(
 ) -> Outcome:
     """Return the figures of what was found in a data set."""
     entry = data_set(name)
-    given = _given(choices, entry.options)
-    evaluation = entry.evaluate(truth, found, **given)
+    defaults = signature(entry.evaluate).parameters
+    options = {name: defaults[name].default for name in entry.options}
+    options |= _given(choices, entry.options)
     return Outcome(
-        evaluation=evaluation,
-        about={"version": __version__, **about, **given},
+        evaluation=replace(entry.evaluate(truth, found, **options), options=options),
+        about={"version": __version__, **about},
         truth=truth,
         found=found,
     )
@@ -101,6 +105,26 @@ def write_everything(outcome: Outcome, folder: Path, images: Path | None, worst:
     if images and cases is not None and isinstance(found, Predictions) and worst > 0:
         written += write_gallery(cases, truth, found, images, folder / "worst", worst)
     return written
+
+
+def write_ablation(
+    name: str,
+    variants: Mapping[str, Evaluation],
+    comparisons: Mapping[str, Comparison],
+    path: Path,
+) -> None:
+    """Write the figures of an ablation's variants as JSON, and what each is against the first."""
+    content = {
+        "ablation": name,
+        "variants": {
+            variant: {figure: number(value) for figure, value in evaluation.values().items()}
+            for variant, evaluation in variants.items()
+        },
+        "against_first": {
+            variant: comparison_json(comparison) for variant, comparison in comparisons.items()
+        },
+    }
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _given(choices: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Evaluation:
     units: tuple[str, ...]  # the pictures or sequences that weights are given to
     figures: Figures  # the usual ones, in the usual order
     sections: dict[str, dict[str, Figures]] = field(default_factory=dict)  # by name, then by row
+    options: Mapping[str, Any] = field(default_factory=dict)  # that figures depend on, as in JSON
     notes: tuple[str, ...] = ()  # what a reader must know: constants, normalisers, left out people
     cases: Cases | None = None
     confusion: Confusion | None = None
@@ -140,7 +141,12 @@ def write_json(evaluation: Evaluation, path: Path, about: Mapping[str, Any]) -> 
     content: dict[str, Any] = {
         **_values(evaluation.figures),
         "sections": _by_row(evaluation, _values),
-        "about": {**about, "data_set": evaluation.data_set, "notes": evaluation.notes},
+        "about": {
+            **about,
+            "data_set": evaluation.data_set,
+            "options": evaluation.options,
+            "notes": evaluation.notes,
+        },
         "samples": {
             "units": evaluation.units,
             "figures": packer.described(evaluation.figures),
@@ -168,6 +174,7 @@ def read_figures(path: str | Path) -> Evaluation:
     found: dict[str, Any] = {
         "data_set": about.text("data_set"),
         "units": _texts(stored, "units"),
+        "options": about.get("options", {}),
         "figures": read_all(stored, "figures", samples),
         "sections": {
             section: {

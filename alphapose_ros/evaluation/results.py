@@ -53,9 +53,10 @@ def read_results(path: Path, truth: Truth, skeleton: Skeleton | None = None) -> 
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: an entry is malformed, or its picture is not among those of ``truth``.
+        ValueError: an entry is malformed, its picture is not among those of ``truth``, or there
+            are entries but none of a person.
     """
-    poses = [item for item in read_list(path) if item.get("category_id", PERSON_ID) == PERSON_ID]
+    poses = _people(read_list(path), path)
     if skeleton is None:
         skeleton = _skeleton_of(poses, truth)
     rows = _rows(poses, truth)
@@ -69,6 +70,14 @@ def read_results(path: Path, truth: Truth, skeleton: Skeleton | None = None) -> 
         track_ids=_track_ids(poses, rows),
         truth_ids=_truth_ids(poses),
     )
+
+
+def _people(entries: Sequence[Entry], path: Path) -> list[Entry]:
+    """Return the entries that are people."""
+    people = [one for one in entries if one.integer("category_id", PERSON_ID) == PERSON_ID]
+    if entries and not people:
+        raise ValueError(f"{path}: no entry has category_id {PERSON_ID}, which people have")
+    return people
 
 
 def write_results(path: Path, found: Predictions, truth: Truth) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -29,6 +29,7 @@ class Video:
     """One video of a data set."""
 
     name: str
+    length: int  # frames
     suffix: str  # of a file of its results
     steps: Iterable[Step]
     write: Callable[[Path, Followed], None]  # into a folder, as NAME.SUFFIX
@@ -49,6 +50,7 @@ def posetrack_videos(
         video = _only(truth, rows)
         yield Video(
             name=name,
+            length=len(rows),
             suffix=".json",
             steps=_posetrack_steps(video, images, given, rate_hz or USUAL_RATE_HZ),
             write=partial(_write_posetrack, video),
@@ -69,16 +71,19 @@ def mot_videos(
 
     Raises:
         ValueError: poses are to be given, which MOTChallenge has not.
-        FileNotFoundError: there are no pictures of a sequence.
+        FileNotFoundError: there are no pictures of a sequence, or one of its frames is missing.
+        PictureError: when frames are asked for: a picture cannot be read, or the film is too short.
     """
     if given == POSES:
         raise ValueError("MOTChallenge labels boxes only: there are no true poses to track")
     for sequence in truth:
-        frames = _mot_frames(sequence.name, images)
+        length = sequence.length or int(sequence.boxes.frames.max(initial=0))
+        frames = _mot_frames(sequence.name, images, length)
         stated = sequence.frame_rate_hz
         rate = rate_hz or (stated if stated > 0 else USUAL_RATE_HZ)
         yield Video(
             name=sequence.name,
+            length=length,
             suffix=".txt",
             steps=_mot_steps(sequence, frames, given, rate),
             write=partial(_write_mot, sequence.name),
@@ -153,28 +158,39 @@ def _write_posetrack(video: Truth, folder: Path, followed: Followed) -> None:
     write_posetrack_results(folder, Predictions.joined(found), video)
 
 
-def _mot_frames(name: str, images: Path) -> Iterator[np.ndarray]:
-    """Yield the pictures of a sequence as they are asked for."""
+def _mot_frames(name: str, images: Path, length: int) -> Iterator[np.ndarray]:
+    """Yield the first ``length`` pictures of a sequence as they are asked for."""
     if images.is_file():
-        return _film(images)
+        return _film(images, length)
     folders = (images / name / "img1", images / "img1", images / name, images)
     for folder in folders:
-        files = sorted(path for path in folder.glob("*.*") if path.stem.isdigit())
+        files = {int(path.stem): path for path in folder.glob("*.*") if path.stem.isdecimal()}
         if files:
-            return (
-                read_picture(Picture(id=file.stem, file=file.name), file.parent) for file in files
-            )
+            return _numbered(files, folder, length)
     raise FileNotFoundError(f"no pictures 000001.jpg, ... of {name} in {folders[0]} or {images}")
 
 
-def _film(path: Path) -> Iterator[np.ndarray]:
+def _numbered(files: Mapping[int, Path], folder: Path, length: int) -> Iterator[np.ndarray]:
+    """Return the pictures 1 to ``length``, by the numbers that their files are named."""
+    numbers = range(1, length + 1)
+    missing = [number for number in numbers if number not in files]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} has no picture of frame {missing[0]}, and of {len(missing) - 1} others "
+            f"neither; the labels count {length}"
+        )
+    pictures = (Picture(id=number, file=files[number].name) for number in numbers)
+    return (read_picture(picture, folder) for picture in pictures)
+
+
+def _film(path: Path, length: int) -> Iterator[np.ndarray]:
     film = cv2.VideoCapture(str(path))
     if not film.isOpened():
         raise PictureError(f"{path} is no video that OpenCV can read")
-    while True:
+    for index in range(length):
         is_there, image = film.read()
         if not is_there:
-            return
+            raise PictureError(f"{path} ends after {index} frames, the labels count {length}")
         yield image
 
 
@@ -182,8 +198,7 @@ def _mot_steps(
     sequence: LabelledSequence, frames: Iterator[np.ndarray], given: str, rate_hz: float
 ) -> Iterator[Step]:
     people = sequence.boxes[is_person(sequence.boxes)]
-    length = sequence.length or int(people.frames.max(initial=0))
-    for index, image in zip(range(length), frames, strict=False):
+    for index, image in enumerate(frames):
         boxes = people.boxes[people.frames == index + 1] - FIRST_PIXEL
         yield Step(
             index=index,
@@ -200,9 +215,9 @@ def _write_mot(name: str, folder: Path, followed: Followed) -> None:
     tracks = [tracks for _, tracks in followed]
     boxes = TrackedBoxes(
         frames=np.repeat([index + 1 for index, _ in followed], counts),
-        ids=np.concatenate([one.ids for one in tracks]),
-        boxes=np.concatenate([one.poses.boxes for one in tracks]),
-        scores=np.concatenate([one.poses.box_scores for one in tracks]),
+        ids=np.concatenate([np.empty(0), *(one.ids for one in tracks)]),
+        boxes=np.concatenate([np.empty((0, 4)), *(one.poses.boxes for one in tracks)]),
+        scores=np.concatenate([np.empty(0), *(one.poses.box_scores for one in tracks)]),
         classes=np.full(sum(counts), UNKNOWN),
         visibilities=np.full(sum(counts), np.nan),
     )

@@ -148,6 +148,74 @@ def test_an_ablation_sets_its_variants_side_by_side(tmp_path, capsys):
     assert values["all_found"] <= values["true_boxes"] < values["true_poses"]
 
 
+def test_an_ablation_leaves_its_table_and_figures(coco, tmp_path, capsys):
+    labels = coco.parent / "halpe/test_halpe.json"
+    printed = evaluate(
+        capsys,
+        *("halpe", "--annotations", labels, "--images", coco / "images"),
+        *("--ablate", "normalisation", "--resamples", 10, *QUIET),
+        *("--out", tmp_path / "out", "--json", tmp_path / "new/ablation.json"),
+    )
+    assert (tmp_path / "out/table.md").read_text().strip() == printed.strip()
+    assert "| groups/face/AP |" in printed
+    content = json.loads((tmp_path / "new/ablation.json").read_text())
+    assert content["ablation"] == "normalisation"
+    for variant in ("two-step", "one-step"):
+        figures = json.loads((tmp_path / "out" / variant / "figures.json").read_text())
+        assert content["variants"][variant]["AP"] == figures["AP"]
+    difference = content["against_first"]["one-step"]["figures"]["AR"]
+    assert (difference["first"], difference["second"]) == tuple(
+        content["variants"][variant]["AR"] for variant in ("two-step", "one-step")
+    )
+
+
+def test_true_poses_are_left_out_where_none_are_labelled(tmp_path, capsys):
+    folder = made_videos.make_mot(tmp_path)
+    words = ("mot", "--annotations", folder, "--images", folder, "--ablate", "given", *QUIET)
+    head = evaluate(capsys, *words).splitlines()[0]
+    assert head == "| given | all found | true boxes |"
+
+
+def test_how_people_are_found_can_be_chosen(coco, tmp_path, capsys):
+    labels = ("coco", "--annotations", coco / "test_coco.json", "--images", coco / "images")
+    out = tmp_path / "figures.json"
+    evaluate(capsys, *labels, *QUIET, "--boxes", "detected", "--flip", "--json", out)
+    found = json.loads(out.read_text())["about"]["finding"]
+    assert (found["boxes"], found["flip"]) == ("detected", True)
+    assert "batch_size: -1" in refused(capsys, *labels, *QUIET, "--batch", -1)
+
+
+def test_only_the_tracker_can_be_measured(tmp_path, capsys):
+    labels = made_videos.make_posetrack(tmp_path)
+    out = tmp_path / "figures.json"
+    words = ("posetrack", "--annotations", labels, "--true-poses", "--rate", 12.5, "--json", out)
+    evaluate(capsys, *words, *QUIET)
+    content = json.loads(out.read_text())
+    assert content["mAP"] == pytest.approx(1)
+    assert content["about"]["finding"]["rate_hz"] == 12.5
+
+
+def test_options_of_a_data_set_reach_it_and_are_noted(coco, results, tmp_path, capsys):
+    labels = ("halpe", "--annotations", coco.parent / "halpe/test_halpe.json")
+    out = tmp_path / "figures.json"
+    words = (*labels, "--results", results, "--layout", "coco_17", "--json", out)
+    assert "OKS constants: published" in evaluate(capsys, *words, "--constants", "published")
+    assert json.loads(out.read_text())["about"]["options"] == {"constants": "published"}
+    labels = ("mpii", "--annotations", coco.parent / "mpii/test_mpii.json")
+    words = (*labels, "--results", results, "--head-boxes", "nowhere.mat")
+    assert "nowhere.mat does not exist" in refused(capsys, *words)
+
+
+def test_every_figure_can_be_compared(coco, results, tmp_path, capsys):
+    out = tmp_path / "figures.json"
+    labels = ("coco", "--annotations", coco / "test_coco.json")
+    evaluate(capsys, *labels, "--results", results, "--json", out)
+    words = ("--compare", out, out, "--resamples", 2)
+    row = "| keypoints/nose/similarity |"
+    assert row not in evaluate(capsys, *words)
+    assert row in evaluate(capsys, *words, "--all")
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -160,6 +228,17 @@ def test_an_ablation_sets_its_variants_side_by_side(tmp_path, capsys):
             "--rules is no option of data set 'coco'",
         ),
         (["--compare", "nowhere.json", "b.json"], "nowhere.json"),
+        (["--compare", "a", "b", "--out", "c"], "--out is not for --compare"),
+        (["coco", "--annotations", "a", "--results", "b", "--flip"], "--flip is for finding"),
+        (["coco", "--annotations", "a", "--results", "b", "--ablate", "flip"], "--ablate is for"),
+        (["coco", "--annotations", "a", "--results", "b", "--set", "a=b"], "--set is for finding"),
+        (["posetrack", "--annotations", "a", "--true-poses", "--ablate", "given"], "--images DIR"),
+        (
+            ["coco", "--annotations", "a", "--results", "b", "--json", "."],
+            "is a folder, not a file",
+        ),
+        (["coco", "--annotations", "a", "--results", "b", "--out", __file__], "is a file, not a"),
+        (["coco", "--annotations", "a", "--results", "b", "--worst", "-1"], "less than 0"),
     ],
 )
 def test_what_is_wrong_is_said(capsys, words, reason):
@@ -187,3 +266,34 @@ def test_nothing_is_loaded_for_other_verbs():
         "assert not {'pycocotools', 'matplotlib', 'torch', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_results_evaluated_by_other_rules_are_not_compared(data, tmp_path, capsys):
+    folder = data / "mot_metrics/TUD-Campus"
+    words = ("mot", "--annotations", folder / "gt.txt", "--results", folder / "test.txt")
+    evaluate(capsys, *words, "--json", tmp_path / "a.json")
+    evaluate(capsys, *words, "--rules", "plain", "--json", tmp_path / "b.json")
+    error = refused(capsys, "--compare", tmp_path / "a.json", tmp_path / "b.json")
+    assert "rules is None in the first and 'plain' in the second" in error
+
+
+def test_results_without_a_single_person_are_refused(coco, results, tmp_path, capsys):
+    content = [{**pose, "category_id": 0} for pose in json.loads(results.read_text())]
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(content))
+    words = ("coco", "--annotations", coco / "test_coco.json", "--results", path)
+    assert "no entry has category_id 1" in refused(capsys, *words)
+
+
+def test_pictures_that_are_not_there_are_missed_before_anything_is_done(coco, results, capsys):
+    words = ("coco", "--annotations", coco / "test_coco.json", "--results", results)
+    assert "nowhere does not exist" in refused(capsys, *words, "--images", "nowhere")
+
+
+def test_ctrl_c_ends_without_a_traceback(coco, results, monkeypatch, capsys):
+    def stop(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alphapose_ros.cli.eval.run", stop)
+    assert main(["eval"]) == 130
+    assert capsys.readouterr().err == "alphapose eval: stopped\n"

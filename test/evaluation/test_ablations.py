@@ -24,6 +24,12 @@ def test_normalisations_are_those_of_the_weights():
     assert {two.finding["decode"], one.finding["decode"]} <= set(DECODERS)
 
 
+def test_poses_are_given_only_where_some_are_labelled():
+    names = [one.name for one in variants("given", Config(), has_tracks=True, has_poses=False)]
+    assert names == ["all found", "true boxes"]
+    assert len(variants("given", Config(), has_tracks=True)) == 3
+
+
 def test_settings_of_variants_are_settings():
     known = leaves(Config())
     for ablation in ABLATIONS.values():

@@ -7,6 +7,8 @@ import pytest
 
 from alphapose_ros.evaluation.fields import Entry, read_json, read_list, read_object
 
+NEEDED = ["value", "number", "size", "integer", "flag", "key", "text", "box", "inside", "entries"]
+
 
 def entry(**fields):
     return Entry(fields, "gt.json: annotations[3]")
@@ -20,11 +22,24 @@ def entry(**fields):
         ("number", True, "must be a finite number, is True"),
         ("number", float("nan"), "must be a finite number, is nan"),
         ("number", float("inf"), "must be a finite number, is inf"),
+        ("number", 10**400, "must be a finite number, is 1000"),
         ("integer", 2.5, "must be a whole number, is 2.5"),
+        ("integer", 1e300, "must be a whole number, is 1e+300"),
+        ("integer", 10**25, "must be a whole number, is 1e+25"),
+        ("size", -1, "must not be negative, is -1"),
+        ("flag", 2, "must be 0 or 1, is 2"),
+        ("flag", None, "must be 0 or 1, is None"),
+        ("flag", [], "must be 0 or 1, is []"),
+        ("key", None, "must be a number or a string, is None"),
+        ("key", True, "must be a number or a string, is True"),
+        ("key", 1.5, "must be a whole number, is 1.5"),
+        ("inside", 3, "must be an object, is 3"),
         ("text", 3, "must be a string, is 3"),
         ("box", [0, 0, 1], "must be 4 numbers"),
         ("box", [0, 0, 1, -1], "has a negative extent"),
         ("box", [0, 0, 1, "a"], "must be 4 numbers"),
+        ("box", [0, 0, 1, "1"], "must be 4 numbers"),
+        ("box", [0, 0, 1, 10**400], "must be 4 numbers"),
         ("box", [0, 0, 1, float("inf")], "holds NaN or Inf"),
         ("box", None, "must be 4 numbers, is None"),
     ],
@@ -35,7 +50,7 @@ def test_a_wrong_field_is_named_with_what_it_is(read, value, problem):
     assert str(error.value).startswith(f"gt.json: annotations[3].bbox: {problem}")
 
 
-@pytest.mark.parametrize("read", ["value", "number", "integer", "text", "box", "entries"])
+@pytest.mark.parametrize("read", NEEDED)
 def test_a_missing_field_is_named(read):
     with pytest.raises(ValueError, match=r"annotations\[3\].bbox: is missing"):
         list(getattr(entry(), read)("bbox"))
@@ -133,6 +148,18 @@ def test_files_that_are_no_json_are_named_with_the_place(tmp_path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match=r"a.json: not JSON"):
         read_json(path)
+
+
+def test_flags_and_keys_are_read():
+    found = entry(a=1, b=False, c="x", d=7)
+    assert found.flag("a") is True and found.flag("b") is False and found.flag("z", True) is True
+    assert found.key("c") == "x" and found.key("d") == 7
+    assert entry(a={"b": {"x": 2}}).inside("a").inside("b").number("x") == 2
+
+
+def test_a_folder_in_place_of_a_file_is_said(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder, not a file"):
+        read_json(tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -287,3 +287,10 @@ def test_real_faces_are_as_wrong_as_they_were_made(data, read, file, normaliser)
         assert numbers["FR@0.1"] == failed
         assert numbers["AUC@0.1"] == pytest.approx(max(0, 1 - share / 0.1))
     assert len(truth) == len(evaluate_faces(truth, copied(truth)).cases) > 0
+
+
+def test_a_face_that_is_wrong_by_a_tenth_has_not_failed_yet():
+    truth = made(count=1)  # sizes of 50 px: 5 px are a tenth
+    found = copied(truth, np.array([[5.0]]))
+    errors = evaluate_faces(truth, found).values()
+    assert (errors["NME"], errors["FR@0.1"]) == (pytest.approx(0.1), 0)

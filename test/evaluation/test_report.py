@@ -119,7 +119,11 @@ def test_what_is_read_can_be_written_again(written, tmp_path):
     one, other = (json.loads(path.read_text()) for path in (written, tmp_path / "again.json"))
     assert (one.pop("about")["results"], other.pop("about")) == (
         "poses.json",
-        {"data_set": "coco", "notes": ["Normaliser: head size.", "2 people left out."]},
+        {
+            "data_set": "coco",
+            "options": {},
+            "notes": ["Normaliser: head size.", "2 people left out."],
+        },
     )
     assert one == other
 

@@ -9,6 +9,7 @@ import pytest
 
 from alphapose_ros.evaluation.datasets.posetrack import read_posetrack
 from alphapose_ros.evaluation.mot import read_truth
+from alphapose_ros.evaluation.pictures import PictureError
 from alphapose_ros.evaluation.videos import mot_videos, posetrack_videos, sequences
 from alphapose_ros.frame import Detections, Poses
 
@@ -30,6 +31,21 @@ def test_frames_come_in_the_order_of_time_whatever_the_order_of_the_file(posetra
     assert [step.stamp_ns for step in steps] == [row * 100_000_000 for row in range(8)]
     boxes = posetrack.boxes[posetrack.rows == 0]
     np.testing.assert_allclose(steps[0].people.boxes, boxes, atol=1e-4)
+
+
+def test_frames_that_are_left_out_take_their_time(posetrack, tmp_path):
+    pictures = tuple(replace(one, frame=3 * one.frame) for one in posetrack.pictures)
+    (video,) = posetrack_videos(replace(posetrack, pictures=pictures), tmp_path, "boxes", 10.0)
+    assert [step.stamp_ns for step in video.steps] == [row * 300_000_000 for row in range(8)]
+
+
+def test_crowds_are_nobody_to_follow(posetrack, tmp_path):
+    is_crowd = np.zeros(len(posetrack), bool)
+    is_crowd[0] = True
+    (video,) = posetrack_videos(replace(posetrack, is_crowd=is_crowd), tmp_path, "boxes")
+    counts = [len(step.people) for step in video.steps]
+    assert counts[0] == (posetrack.rows == 0).sum() - 1
+    assert sum(counts) == len(posetrack) - 1
 
 
 def test_two_videos_in_one_data_set_are_two(posetrack):
@@ -86,6 +102,51 @@ def test_a_film_will_do_for_one_sequence(mot, tmp_path):
     (video,) = mot_videos(mot, film, "nothing")
     levels = [step.read().mean() for step in video.steps]
     assert np.allclose(levels, range(0, 160, 20), atol=4)
+
+
+def test_a_film_that_ends_too_early_is_refused(mot, tmp_path):
+    film = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (320, 240))
+    for _ in range(7):
+        writer.write(np.zeros((240, 320, 3), np.uint8))
+    writer.release()
+    (video,) = mot_videos(mot, film, "nothing")
+    with pytest.raises(PictureError, match=r"ends after 7 frames, the labels count 8"):
+        list(video.steps)
+
+
+def test_pictures_are_told_by_their_numbers_not_by_the_order_of_names(mot, tmp_path):
+    folder = tmp_path / "mot/crossing/img1"
+    for file in folder.glob("*.jpg"):
+        file.rename(folder / f"{int(file.stem)}.jpg")
+    for number in (1, 2, 3):
+        (folder / f"{number}.jpg").rename(folder / f"{number:03d}.jpg")
+    shown = [cv2.imread(str(path)) for path in sorted(folder.glob("*.jpg"))]  # 001 .. 003, 4 .. 8
+    (video,) = mot_videos(mot, tmp_path / "mot", "nothing")
+    found = [step.read() for step in video.steps]
+    assert (video.length, len(found)) == (8, 8)
+    for ours, theirs in zip(found, shown, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    for number in range(9, 20):  # the name 10.jpg comes before 4.jpg
+        cv2.imwrite(str(folder / f"{number}.jpg"), shown[0])
+    (video,) = mot_videos(mot, tmp_path / "mot", "nothing")
+    for step, theirs in zip(video.steps, shown, strict=True):
+        np.testing.assert_array_equal(step.read(), theirs)
+
+
+def test_a_missing_frame_is_named(mot, tmp_path):
+    (tmp_path / "mot/crossing/img1/000005.jpg").unlink()
+    with pytest.raises(FileNotFoundError, match=r"no picture of frame 5, and of 0 others"):
+        list(mot_videos(mot, tmp_path / "mot", "nothing"))
+
+
+def test_a_sequence_without_frames_leaves_an_empty_file(tmp_path):
+    (tmp_path / "empty/gt").mkdir(parents=True)
+    (tmp_path / "empty/gt/gt.txt").write_text("")
+    cv2.imwrite(str(tmp_path / "empty/1.png"), np.zeros((8, 8, 3), np.uint8))
+    (video,) = mot_videos(read_truth(tmp_path / "empty"), tmp_path / "empty", "nothing")
+    video.write(tmp_path, list(video.steps))
+    assert (tmp_path / "empty.txt").read_text() == ""
 
 
 def test_missing_pictures_are_named(mot, tmp_path):

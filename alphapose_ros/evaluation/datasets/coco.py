@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from alphapose_ros.boxes import area
+from alphapose_ros.evaluation.datasets.coco_form import ids_of, pictures_of, rows_of, size_of
 from alphapose_ros.evaluation.fields import Entry, read_object
 from alphapose_ros.evaluation.records import Picture, Truth
 from alphapose_ros.skeletons import Skeleton, skeleton
@@ -65,7 +66,7 @@ def read_coco_people(annotations: Path) -> Truth:
     body = skeleton("coco_17")
     pictures, rows, people = [], [], []
     for row, image in enumerate(read_object(annotations).entries("images")):
-        pictures.append(Picture(id=_number_of(image), file=image.text("file"), size=_size(image)))
+        pictures.append(Picture(id=_number_of(image), file=image.text("file"), size=size_of(image)))
         found = list(image.entries("persons"))
         people += found
         rows += [row] * len(found)
@@ -76,9 +77,9 @@ def read_coco_people(annotations: Path) -> Truth:
         rows=np.array(rows, np.int64),
         keypoints=_stacked([keypoints_or_none(person, body) for person in people], body),
         boxes=np.array([person.array("box", 4) for person in people]).reshape(-1, 4),
-        areas=np.array([person.number("area") for person in people]),
+        areas=np.array([person.size("area") for person in people]),
         ids=np.arange(1, len(people) + 1),
-        is_crowd=np.array([flag(person, "ignore") for person in people], bool),
+        is_crowd=np.array([person.flag("ignore") for person in people], bool),
     )
 
 
@@ -91,20 +92,7 @@ def keypoints_or_none(person: Entry, body: Skeleton) -> np.ndarray:
 
 def labelled_area(person: Entry) -> float:
     """Return the field ``area`` [px^2]."""
-    return person.number("area")
-
-
-def flag(entry: Entry, field: str, default: bool | None = None) -> bool:
-    """Return a field that is 0 or 1, false or true."""
-    found = entry.value(field) if default is None else entry.get(field, default)
-    if found not in (0, 1):
-        raise entry.error(field, f"must be 0 or 1, is {found!r}")
-    return bool(found)
-
-
-def picture_id(entry: Entry, field: str) -> int | str:
-    """Return the id of a picture: a whole number or a string."""
-    return entry.text(field) if isinstance(entry.value(field), str) else entry.integer(field)
+    return person.size("area")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,20 +113,19 @@ def read_layout(content: Entry, layout: Layout) -> Truth:
     Raises:
         ValueError: an entry is malformed, or the categories' keypoints are not the skeleton's.
     """
-    pictures = _pictures(content)
-    row_of = {picture.id: row for row, picture in enumerate(pictures)}
+    pictures = pictures_of(content)
     people = list(_people(content, layout.skeleton))
     keypoints = [layout.keypoints(person, layout.skeleton) for person in people]
     return Truth(
         name=layout.name,
         skeleton=layout.skeleton,
         pictures=pictures,
-        rows=np.array([_row_of(person, row_of) for person in people], np.int64),
+        rows=rows_of(people, pictures),
         keypoints=_stacked(keypoints, layout.skeleton),
         boxes=np.array([person.box("bbox") for person in people]).reshape(-1, 4),
         areas=np.array([layout.area(person) for person in people]),
-        ids=_ids(people),
-        is_crowd=np.array([flag(person, "iscrowd", False) for person in people], bool),
+        ids=ids_of(people),
+        is_crowd=np.array([person.flag("iscrowd", False) for person in people], bool),
         is_valid=_is_valid(people, layout),
         jaw=layout.jaw,
     )
@@ -157,21 +144,6 @@ def _skeleton_of(content: Entry) -> Skeleton:
         raise entry.error("skeleton", str(error)) from None
 
 
-def _pictures(content: Entry) -> tuple[Picture, ...]:
-    pictures: dict[int | str, Picture] = {}
-    for image in content.entries("images"):
-        number = picture_id(image, "id")
-        if number in pictures:
-            raise image.error("id", f"{number!r} is the id of another picture, too")
-        pictures[number] = Picture(
-            id=number,
-            file=image.text("file_name"),
-            size=_size(image),
-            crowd_index=image.number("crowdIndex", np.nan),
-        )
-    return tuple(pictures.values())
-
-
 def _people(content: Entry, body: Skeleton) -> Iterator[Entry]:
     """Yield the annotations of people.
 
@@ -181,7 +153,7 @@ def _people(content: Entry, body: Skeleton) -> Iterator[Entry]:
     categories = _person_categories(content, body)
     has_people = has_keypoints = False
     for entry in content.entries("annotations"):
-        if entry.get("category_id", PERSON_ID) in categories:
+        if entry.integer("category_id", PERSON_ID) in categories:
             has_people = True
             has_keypoints |= "keypoints" in entry
             yield entry
@@ -210,17 +182,6 @@ def _person_categories(content: Entry, body: Skeleton) -> set[int]:
     return {category.integer("id") for category in people}
 
 
-def _ids(people: Sequence[Entry]) -> np.ndarray:
-    """Return the ids of the annotations (N,), of which none may occur twice."""
-    known: set[int] = set()
-    for person in people:
-        number = person.integer("id")
-        if number in known:
-            raise person.error("id", f"{number} is the id of another annotation, too")
-        known.add(number)
-    return np.array([person.integer("id") for person in people], np.int64)
-
-
 def _is_valid(people: Sequence[Entry], layout: Layout) -> np.ndarray | None:
     if layout.is_valid is None:
         return None
@@ -228,24 +189,11 @@ def _is_valid(people: Sequence[Entry], layout: Layout) -> np.ndarray | None:
     return np.array(valid, bool).reshape(-1, len(layout.skeleton.groups))
 
 
-def _row_of(person: Entry, row_of: dict[int | str, int]) -> int:
-    number = picture_id(person, "image_id")
-    if number not in row_of:
-        raise person.error("image_id", f"{number!r} is the id of no picture of the file")
-    return row_of[number]
-
-
 def _number_of(image: Entry) -> int:
     stem = Path(image.text("file")).stem
     if not stem.isdecimal():
         raise image.error("file", f"must be a number, is {stem!r}")
     return int(stem)
-
-
-def _size(image: Entry) -> tuple[int, int] | None:
-    if "width" not in image or "height" not in image:
-        return None
-    return image.integer("width"), image.integer("height")
 
 
 def _crowdpose_area(person: Entry) -> float:

@@ -1,7 +1,8 @@
-"""Annotation files in COCO's form that label other keypoints than COCO."""
+"""Files in COCO's form: what all data sets do alike that list `images` and `annotations`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,46 +42,72 @@ class CocoForm:
             "rows": self.rows,
             "keypoints": keypoints,
             "boxes": boxes,
-            "areas": np.array([person.number("area", float(size)) for person, size in areas]),
-            "ids": np.array([person.integer("id") for person in self.people]),
-            "is_crowd": np.array([person.integer("iscrowd", 0) for person in self.people], bool),
+            "areas": np.array([person.size("area", float(size)) for person, size in areas]),
+            "ids": ids_of(self.people),
+            "is_crowd": np.array([person.flag("iscrowd", False) for person in self.people], bool),
         }
 
 
 def read_coco_form(annotations: Path) -> CocoForm:
-    """Read a file with the lists `images` and `annotations`.
+    """Read a file that labels other keypoints than COCO, with one category of people.
 
     Raises:
+        FileNotFoundError: there is no such file.
         ValueError: an entry is malformed, two images share an id, or an annotation's image is
             not in the file.
     """
     content = read_object(annotations)
-    images = list(content.entries("images"))
-    row_of: dict[int | str, int] = {}
-    for row, image in enumerate(images):
-        if row_of.setdefault(_image_id(image, "id"), row) != row:
-            raise image.error("id", f"{image.get('id')!r} is another image's, too")
+    pictures = pictures_of(content)
     people = list(content.entries("annotations"))
-    for person in people:
-        if _image_id(person, "image_id") not in row_of:
-            raise person.error("image_id", f"{person.get('image_id')!r} is no image of the file")
     return CocoForm(
-        pictures=tuple(_picture(image) for image in images),
-        images=images,
+        pictures=pictures,
+        images=list(content.entries("images")),
         people=people,
-        rows=np.array([row_of[person.get("image_id")] for person in people], dtype=np.int64),
+        rows=rows_of(people, pictures),
     )
 
 
-def _picture(image: Entry) -> Picture:
-    size = None
-    if "width" in image and "height" in image:
-        size = image.integer("width"), image.integer("height")
-    return Picture(id=image.get("id"), file=image.text("file_name"), size=size)
+def pictures_of(content: Entry) -> tuple[Picture, ...]:
+    """Return the pictures of the list `images`, of which no two have the same id."""
+    pictures: dict[int | str, Picture] = {}
+    for image in content.entries("images"):
+        key = image.key("id")
+        if key in pictures:
+            raise image.error("id", f"{key!r} is the id of another picture, too")
+        pictures[key] = Picture(
+            id=key,
+            file=image.text("file_name"),
+            size=size_of(image),
+            crowd_index=image.number("crowdIndex", np.nan),
+        )
+    return tuple(pictures.values())
 
 
-def _image_id(entry: Entry, field: str) -> int | str:
-    value = entry.value(field)
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise entry.error(field, f"must be a number or a string, is {value!r}")
-    return value
+def size_of(image: Entry) -> tuple[int, int] | None:
+    """Return width and height, where the file has them."""
+    if "width" not in image and "height" not in image:
+        return None
+    return image.integer("width"), image.integer("height")
+
+
+def rows_of(people: Sequence[Entry], pictures: Sequence[Picture]) -> np.ndarray:
+    """Return the row of the picture of each annotation (N,)."""
+    row_of = {picture.id: row for row, picture in enumerate(pictures)}
+    rows = np.zeros(len(people), np.int64)
+    for number, person in enumerate(people):
+        key = person.key("image_id")
+        if key not in row_of:
+            raise person.error("image_id", f"no picture has the id {key!r}")
+        rows[number] = row_of[key]
+    return rows
+
+
+def ids_of(people: Sequence[Entry]) -> np.ndarray:
+    """Return the ids of the annotations (N,), of which none may occur twice."""
+    ids = [person.integer("id") for person in people]
+    known: set[int] = set()
+    for person, number in zip(people, ids, strict=True):
+        if number in known:
+            raise person.error("id", f"{number} is the id of another annotation, too")
+        known.add(number)
+    return np.array(ids, np.int64)

@@ -17,6 +17,7 @@ import numpy as np
 from alphapose_ros.boxes import area
 from alphapose_ros.evaluation.datasets.coco_form import read_coco_form
 from alphapose_ros.evaluation.datasets.extents import boxes_around, distance, tight_boxes
+from alphapose_ros.evaluation.fields import existing_file
 from alphapose_ros.evaluation.records import VISIBLE_JAW, Picture, Truth
 from alphapose_ros.skeletons import skeleton
 
@@ -163,9 +164,7 @@ def _points(file: Path) -> np.ndarray:
 
 def _read_lines(path: Path) -> tuple[np.ndarray, list[str]]:
     """Return the numbers (N, 206) and the files of the pictures, a line each."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
+    path = existing_file(path)
     numbers, files = [], []
     for count, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():

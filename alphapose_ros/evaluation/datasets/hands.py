@@ -144,9 +144,9 @@ def _stack(path: Path, shape: tuple[int, int]) -> np.ndarray:
 def _projected(person: Entry, image: Entry, cameras: Entry, hands: Entry) -> np.ndarray:
     """Return the keypoints of both hands (42, 3) in the picture."""
     capture, name = str(image.integer("capture")), str(image.value("camera"))
-    camera = _inside(cameras, capture)
+    camera = cameras.inside(capture)
     position, rotation, focal, centre = (
-        _inside(camera, field).array(name, *shape)
+        camera.inside(field).array(name, *shape)
         for field, shape in (
             ("campos", (3,)),
             ("camrot", (3, 3)),
@@ -154,16 +154,12 @@ def _projected(person: Entry, image: Entry, cameras: Entry, hands: Entry) -> np.
             ("princpt", (2,)),
         )
     )
-    frame = _inside(_inside(hands, capture), str(image.integer("frame_idx")))
+    frame = hands.inside(capture).inside(str(image.integer("frame_idx")))
     seen = (frame.array("world_coord", 42, 3) - position) @ rotation.T
     is_valid = (person.array("joint_valid", 42) > 0) & (seen[:, 2] > 0)
     seen[~is_valid, 2] = 1
     keypoints = np.column_stack((seen[:, :2] / seen[:, 2:] * focal + centre, is_valid))
     return np.where(is_valid[:, None], keypoints, 0.0)
-
-
-def _inside(entry: Entry, field: str) -> Entry:
-    return Entry(entry.value(field), f"{entry.where}.{field}")
 
 
 def _hand_type(person: Entry) -> tuple[bool, bool]:

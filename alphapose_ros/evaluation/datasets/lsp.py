@@ -19,7 +19,7 @@ _LSP = skeleton("lsp_14")
 _PARTS = {"test": slice(TRAINING, None), "train": slice(TRAINING), "all": slice(None)}
 
 
-def read_lsp(annotations: Path, part: Literal["test", "train", "all"] = "test") -> Truth:
+def read_lsp(annotations: Path, part: Literal["test", "train", "all"] | None = None) -> Truth:
     """Read LSP or LSPET; the shape of the labels tells which.
 
     * LSP's joints.mat, 3 x 14 x 2000: x, y, and 1 where a keypoint is hidden. All are labelled.
@@ -34,17 +34,18 @@ def read_lsp(annotations: Path, part: Literal["test", "train", "all"] = "test") 
 
     Args:
         annotations: the file.
-        part: of LSP; all of LSPET is for training and is read, whatever ``part`` says.
+        part: "train", "test" or "all" of LSP; None for its test part. LSPET has no parts.
 
     Raises:
-        ValueError: the file holds no labels of either shape.
+        ValueError: the file holds no labels of either shape, or has no parts.
 
     Source: Johnson and Everingham, BMVC 2010 (LSP) and CVPR 2011 (LSPET); the torso: Sapp and
         Taskar, MODEC, CVPR 2013.
     """
-    if part not in _PARTS:
+    if part is not None and part not in _PARTS:
         raise ValueError(f"part {part!r} is none of {', '.join(_PARTS)}")
     if Path(annotations).suffix == ".npz":
+        _refuse_part(annotations, part)
         return _truth("lspet", *_read_npz(annotations))
     content = read_mat(annotations)
     shape = np.shape(content.value("joints"))
@@ -52,10 +53,17 @@ def read_lsp(annotations: Path, part: Literal["test", "train", "all"] = "test") 
         raise content.error("joints", f"must be 3 x 14 x N or 14 x 3 x N, is {shape}")
     labels = content.array("joints", *shape)
     if shape[:2] == (14, 3):
+        _refuse_part(annotations, part)
         return _truth("lspet", _names(5, shape[2]), _with_visibility(labels.transpose(2, 0, 1)))
     keypoints = labels.transpose(2, 1, 0).copy()
     keypoints[..., 2] = np.where(keypoints[..., 2] > 0, 1, 2)
-    return _truth("lsp", _names(4, shape[2])[_PARTS[part]], keypoints[_PARTS[part]])
+    rows = _PARTS[part or "test"]
+    return _truth("lsp", _names(4, shape[2])[rows], keypoints[rows])
+
+
+def _refuse_part(path: Path, part: str | None) -> None:
+    if part is not None:
+        raise ValueError(f"{path}: part {part!r} is of LSP; this is LSPET, which has no parts")
 
 
 def _read_npz(path: Path) -> tuple[list[str], np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from alphapose_ros.evaluation.fields import Entry
+from alphapose_ros.evaluation.fields import Entry, existing_file
 
 
 def read_mat(path: str | Path) -> Entry:
@@ -23,9 +23,7 @@ def read_mat(path: str | Path) -> Entry:
         FileNotFoundError: there is none.
         ValueError: it is no MATLAB file, is cut off, or is of version 7.3.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
+    path = existing_file(path)
     try:
         content = loadmat(path, simplify_cells=True)
     except NotImplementedError:
@@ -43,11 +41,6 @@ def structs(entry: Entry, field: str) -> Iterator[Entry]:
     found = entry.get(field, [])
     for number, content in enumerate(found if isinstance(found, list) else [found], start=1):
         yield Entry(content, f"{entry.where}.{field}({number})")
-
-
-def struct(entry: Entry, field: str) -> Entry:
-    """Return the one struct in a field."""
-    return Entry(entry.value(field), f"{entry.where}.{field}")
 
 
 def _plain(value: Any) -> Any:

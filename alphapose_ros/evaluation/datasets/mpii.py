@@ -10,7 +10,7 @@ import numpy as np
 from alphapose_ros.boxes import area, from_centre_size
 from alphapose_ros.evaluation.datasets.coco_form import read_coco_form
 from alphapose_ros.evaluation.datasets.extents import boxes_around, distance
-from alphapose_ros.evaluation.datasets.matlab import read_mat, struct, structs
+from alphapose_ros.evaluation.datasets.matlab import read_mat, structs
 from alphapose_ros.evaluation.fields import Entry, read_list
 from alphapose_ros.evaluation.records import Picture, Truth
 from alphapose_ros.skeletons import Skeleton, skeleton
@@ -73,7 +73,7 @@ def read_mpii_trb(annotations: Path) -> Truth:
         person.array("headbox", 4) if "headbox" in person else np.full(4, np.nan)
         for person in content.people
     ]
-    sizes, meaning = _head_sizes(np.array(corners), keypoints, _TRB)
+    sizes, meaning = _head_sizes(np.array(corners).reshape(-1, 4), keypoints, _TRB)
     return Truth(
         name="mpii_trb",
         skeleton=_TRB,
@@ -98,18 +98,18 @@ def _read_json(annotations: Path, head_boxes: Path | None) -> Truth:
 
 
 def _read_release(path: Path) -> Truth:
-    release = struct(read_mat(path), "RELEASE")
+    release = read_mat(path).inside("RELEASE")
     images = list(structs(release, "annolist"))
     is_training = release.array("img_train", len(images)) > 0
     pictures, rows, keypoints, corners = [], [], [], []
     for row, (image, is_labelled) in enumerate(zip(images, is_training, strict=True)):
-        name = struct(image, "image").text("name")
+        name = image.inside("image").text("name")
         pictures.append(Picture(id=name, file=name, is_labelled=bool(is_labelled)))
         for person in structs(image, "annorect"):
             if "annopoints" not in person:
                 continue
             rows.append(row)
-            keypoints.append(_released_keypoints(struct(person, "annopoints")))
+            keypoints.append(_released_keypoints(person.inside("annopoints")))
             has_box = all(corner in person for corner in _HEAD_CORNERS)
             corners.append([person.number(c) if has_box else np.nan for c in _HEAD_CORNERS])
     found = _counted_from_0(np.array(keypoints).reshape(-1, 16, 3))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from alphapose_ros.boxes import area
-from alphapose_ros.evaluation.datasets.coco import Layout, picture_id, read_layout
+from alphapose_ros.evaluation.datasets.coco import Layout, read_layout
 from alphapose_ros.evaluation.fields import Entry, read_object
 from alphapose_ros.evaluation.records import Picture, Truth
 from alphapose_ros.skeletons import skeleton
@@ -68,7 +68,7 @@ def _names(content: Entry) -> list[str]:
 
 def _picture(image: Entry) -> Picture:
     return Picture(
-        id=picture_id(image, "image_id"),
+        id=image.key("image_id"),
         file=image.text("file_name"),
         size=(image.integer("width"), image.integer("height")),
     )

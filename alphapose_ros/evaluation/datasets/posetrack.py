@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from alphapose_ros.boxes import area, to_xywh
+from alphapose_ros.evaluation.datasets.coco_form import rows_of, size_of
 from alphapose_ros.evaluation.fields import Entry, read_object
 from alphapose_ros.evaluation.records import Picture, Predictions, Truth
 from alphapose_ros.skeletons import skeleton
@@ -45,7 +46,7 @@ def read_posetrack(annotations: Path) -> Truth:
     crowded = {person.integer("image_id") for person in people}
     images = [image for content in contents for image in content.entries("images")]
     pictures = tuple(_picture(image, crowded, row) for row, image in enumerate(images))
-    row_of = _row_of(pictures)
+    _check_ids(pictures)
     keypoints = _stacked([_labelled(person) for person in people])
     boxes = _boxes(people, keypoints)
     heads = np.array([person.box("bbox_head") for person in people]).reshape(-1, 4)
@@ -53,12 +54,12 @@ def read_posetrack(annotations: Path) -> Truth:
         name="posetrack",
         skeleton=BODY,
         pictures=pictures,
-        rows=_rows(people, row_of),
+        rows=rows_of(people, pictures),
         keypoints=keypoints,
         boxes=boxes,
         areas=area(boxes),
         ids=np.array([person.integer("id", row) for row, person in enumerate(people)], np.int64),
-        is_crowd=np.array([bool(person.get("iscrowd", False)) for person in people], bool),
+        is_crowd=np.array([person.flag("iscrowd", False) for person in people], bool),
         sizes_px=HEAD_SHARE * np.hypot(*(heads[:, 2:] - heads[:, :2]).T),
         track_ids=np.array([person.integer("track_id") for person in people], np.int64),
         size_meaning="head: 0.6 of the diagonal of its box",
@@ -90,7 +91,7 @@ def read_posetrack_results(results: Path, truth: Truth) -> Predictions:
     keypoints = _stacked([pose.keypoints for pose in found])
     return Predictions(
         skeleton=BODY,
-        rows=_rows(people, _row_of(truth.pictures)),
+        rows=rows_of(people, truth.pictures),
         keypoints=keypoints,
         scores=np.array([pose.score for pose in found]),
         boxes=_boxes(people, keypoints),
@@ -140,14 +141,13 @@ def _files(annotations: Path) -> list[Path]:
 def _picture(image: Entry, crowded: set[int], row: int) -> Picture:
     """Return a frame; one that does not say whether it is labelled is where people are."""
     file, number = Path(image.text("file_name")), image.integer("id")
-    size = (image.integer("width"), image.integer("height")) if "width" in image else None
     return Picture(
         id=number,
         file=str(file),
-        size=size,
+        size=size_of(image),
         sequence=file.parent.name,
         frame=int(file.stem) if file.stem.isdecimal() else row,
-        is_labelled=bool(image.get("is_labeled", number in crowded)),
+        is_labelled=image.flag("is_labeled", number in crowded),
         ignored_regions=_regions(image),
     )
 
@@ -158,11 +158,14 @@ def _regions(image: Entry) -> tuple[np.ndarray, ...]:
     if len(all_x) != len(all_y):
         raise image.error("ignore_regions_y", f"has {len(all_y)} regions, x has {len(all_x)}")
     try:
-        return tuple(
+        regions = tuple(
             np.array([x, y], np.float64).reshape(2, -1).T for x, y in zip(all_x, all_y, strict=True)
         )
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise image.error("ignore_regions_x", "must be lists as long as those of y") from None
+    if not all(np.isfinite(region).all() for region in regions):
+        raise image.error("ignore_regions_x", "or y: holds NaN or Inf")
+    return regions
 
 
 def _list(image: Entry, field: str) -> list:
@@ -205,22 +208,12 @@ def _extent(keypoints: np.ndarray) -> np.ndarray:
     return np.concatenate((places.min(axis=0), places.max(axis=0))) if len(places) else np.zeros(4)
 
 
-def _row_of(pictures: Sequence[Picture]) -> dict[int | str, int]:
+def _check_ids(pictures: Sequence[Picture]) -> None:
+    """Refuse pictures, perhaps of several files, of which two have the same id."""
     row_of = {picture.id: row for row, picture in enumerate(pictures)}
     if len(row_of) < len(pictures):
         twice = next(it for row, it in enumerate(pictures) if row_of[it.id] != row)
         raise ValueError(f"{twice.file}: another picture has the id {twice.id}, too")
-    return row_of
-
-
-def _rows(people: Sequence[Entry], row_of: dict[int | str, int]) -> np.ndarray:
-    rows = np.zeros(len(people), np.int64)
-    for row, person in enumerate(people):
-        image = person.integer("image_id")
-        if image not in row_of:
-            raise person.error("image_id", f"no picture has the id {image}")
-        rows[row] = row_of[image]
-    return rows
 
 
 def _identities(people: Sequence[Entry]) -> np.ndarray | None:

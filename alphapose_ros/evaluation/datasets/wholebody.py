@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from alphapose_ros.boxes import area
-from alphapose_ros.evaluation.datasets.coco import Layout, flag, read_layout
+from alphapose_ros.evaluation.datasets.coco import Layout, read_layout
 from alphapose_ros.evaluation.fields import Entry, read_object
 from alphapose_ros.evaluation.records import VISIBLE_JAW, Truth
 from alphapose_ros.skeletons import Skeleton, skeleton
@@ -89,10 +89,10 @@ def _all_keypoints(entry: Entry, body: Skeleton) -> np.ndarray:
 
 
 def _is_valid(entry: Entry) -> list[bool]:
-    return [group == "body" or flag(entry, f"{part}_valid") for group, part in PARTS.items()]
+    return [group == "body" or entry.flag(f"{part}_valid") for group, part in PARTS.items()]
 
 
 def _area_or_box(person: Entry) -> float:
     if "area" in person:
-        return person.number("area")
+        return person.size("area")
     return float(area(person.box("bbox")[None])[0])

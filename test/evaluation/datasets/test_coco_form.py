@@ -6,9 +6,10 @@ import pytest
 from alphapose_ros.evaluation.datasets.coco_form import read_coco_form
 
 PERSON = {"id": 4, "image_id": "b", "keypoints": [1, 2, 2, 5, 12, 1]}
+PICTURE = {"id": 7, "file_name": "7.jpg"}
 CONTENT = {
-    "images": [{"id": 7, "file_name": "7.jpg"}, {"id": "b", "file_name": "b.jpg", "width": 3}],
-    "annotations": [PERSON, PERSON | {"bbox": [1, 2, 3, 4], "area": 5, "iscrowd": 1}],
+    "images": [PICTURE, {"id": "b", "file_name": "b.jpg"}],
+    "annotations": [PERSON, PERSON | {"id": 5, "bbox": [1, 2, 3, 4], "area": 5, "iscrowd": 1}],
 }
 
 
@@ -39,7 +40,9 @@ def test_a_file_without_people_is_read(tmp_path):
     ("change", "message"),
     [
         ({"images": 3}, r"form.json.images: must be a list"),
-        ({"images": [{"id": 7}]}, r"form.json.annotations\[0\].image_id: 'b' is no image"),
+        ({"images": [PICTURE]}, r"form.json.annotations\[0\].image_id: no picture has the id 'b'"),
+        ({"images": [PICTURE, PICTURE]}, r"images\[1\].id: 7 is the id of another picture"),
+        ({"images": [PICTURE | {"width": 3}]}, r"images\[0\].height: is missing"),
         ({"images": [{"id": [7]}]}, r"form.json.images\[0\].id: must be a number or a string"),
         ({"images": [{"id": "b"}]}, r"form.json.images\[0\].file_name: is missing"),
         ({"annotations": [{}]}, r"form.json.annotations\[0\].image_id: is missing"),
@@ -48,3 +51,18 @@ def test_a_file_without_people_is_read(tmp_path):
 def test_malformed_entries_are_named(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         read_coco_form(write(tmp_path, **change))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": 4}, r"annotations\[1\].id: 4 is the id of another annotation"),
+        ({"area": -1}, r"annotations\[1\].area: must not be negative, is -1"),
+        ({"iscrowd": 7}, r"annotations\[1\].iscrowd: must be 0 or 1, is 7"),
+    ],
+)
+def test_malformed_people_are_named(tmp_path, change, message):
+    people = [PERSON, PERSON | {"id": 5} | change]
+    form = read_coco_form(write(tmp_path, annotations=people))
+    with pytest.raises(ValueError, match=message):
+        form.columns(form.keypoints(2))

@@ -174,11 +174,11 @@ def test_keypoints_that_are_not_valid_have_no_label(interhand):
     [
         (("annotations", 1, "hand_type"), "both", r"annotations\[1\].hand_type: 'both' is none"),
         (("annotations", 1, "joint_valid"), [1] * 21, r"annotations\[1\].joint_valid: must be 42"),
-        (("annotations", 1, "image_id"), 5, r"annotations\[1\].image_id: 5 is no image"),
+        (("annotations", 1, "image_id"), 5, r"annotations\[1\].image_id: no picture has the id 5"),
         (("images", 1, "camera"), "7", r"_camera.json.2.campos.7: is missing"),
         (("images", 1, "capture"), 9, r"_camera.json.9: is missing"),
         (("images", 1, "frame_idx"), 1, r"_joint_3d.json.2.1: is missing"),
-        (("images", 1, "id"), 326750, r"images\[1\].id: 326750 is another image's"),
+        (("images", 1, "id"), 326750, r"images\[1\].id: 326750 is the id of another picture"),
     ],
 )
 def test_what_does_not_fit_together_is_named(interhand, keys, value, message):

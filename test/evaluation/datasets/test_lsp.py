@@ -98,3 +98,8 @@ def test_malformed_files_are_named(tmp_path):
     path.write_bytes(b"no archive")
     with pytest.raises(ValueError, match=r"labels.npz: not a file of names and keypoints"):
         read_lsp(path)
+
+
+def test_the_extended_set_has_no_parts(data):
+    with pytest.raises(ValueError, match=r"part 'test' is of LSP; this is LSPET"):
+        read_lsp(data / "lspet/labels.npz", part="test")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from alphapose_ros.evaluation.datasets.matlab import read_mat, struct, structs
+from alphapose_ros.evaluation.datasets.matlab import read_mat, structs
 
 
 def test_structs_are_objects_and_empty_fields_absent(tmp_path):
@@ -16,7 +16,7 @@ def test_structs_are_objects_and_empty_fields_absent(tmp_path):
     assert first.integer("x") == 3 and first.text("name") == "left"
     assert "x" not in second and "name" not in second and second.where.endswith("many(2)")
     (one,) = structs(content, "one")
-    assert one.number("x") == 1.5 and struct(one, "inner").integer("x") == 2
+    assert one.number("x") == 1.5 and one.inside("inner").integer("x") == 2
     assert list(structs(content, "none")) == list(structs(content, "unheard")) == []
 
 
