@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from pkgutil import resolve_name
 
 import numpy as np
 
 from alphapose_ros.config import Config
-from alphapose_ros.devices import Compute, pick_compute
+from alphapose_ros.devices import pick_compute
 from alphapose_ros.frame import Detections
-from alphapose_ros.pose import BACKENDS
-from alphapose_ros.pose.crop import crop_boxes, crop_people, from_crops
+from alphapose_ros.pose import build_backend
+from alphapose_ros.pose.crop import crop_boxes, crop_people
 from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.skeletons import skeleton as find_skeleton
-from alphapose_ros.zoo import find_weights, pick_file
+from alphapose_ros.zoo import find_weights
 
 Run = Callable[[np.ndarray, np.ndarray], np.ndarray]  # crops, regions -> keypoints (N, K, 3)
 
@@ -32,6 +31,7 @@ class CropNetwork:
     batch_size: int
     file: Path  # of its weights
     decode: str
+    flip: bool = False  # whether it looks at mirrored crops too
 
 
 def build_crop_network(
@@ -43,42 +43,27 @@ def build_crop_network(
         config: model, weights, device and runtime; with runtime "auto", PyTorch runs what needs
             heatmaps: another decoding, and the flip test.
         batch_size: crops in one run; None for that of ``config``.
-        decode: name in pose.heatmap.DECODERS; None for the weights' own.
-        flip: look at mirrored crops too.
+        decode: name in pose.heatmap.DECODERS; None for that of ``config``.
+        flip: look at mirrored crops too, also where ``config`` does not say so.
 
     Raises:
         ValueError: there is no such model, or a graph is asked for heatmaps.
         FileNotFoundError: the file of the weights is missing.
         CheckpointError, GraphError: it does not fit.
     """
+    compute = pick_compute(config.device, config.runtime, config.threads)
+    decode, flip = decode or config.pose.decode, flip or config.pose.flip
+    backend, file = build_backend(config.pose, compute, decode=decode, flip=flip)
     weights = find_weights(config.pose.model, "pose")
-    skeleton = find_skeleton(weights.skeleton)
-    compute = _compute(config, needs_heatmaps=flip or decode is not None)
-    runtime, file = pick_file(weights, config.pose.weights, compute)
-    count = batch_size or config.pose.batch_size
-    backend = resolve_name(BACKENDS[runtime])(weights, file, compute, count)
-    decode = decode or weights.decode
-    if runtime == "torch":
-        order = tuple(skeleton.flip_order.tolist()) if flip else ()
-        run = replace(backend, decode_method=decode, flip_order=order).on_crops
-    else:
-
-        def run(crops: np.ndarray, regions: np.ndarray) -> np.ndarray:
-            (keypoints,) = backend.graph(crops=crops)
-            return from_crops(keypoints, regions, backend.input_size)
-
-    return CropNetwork(run, skeleton, backend.input_size, count, file, decode)
-
-
-def _compute(config: Config, *, needs_heatmaps: bool) -> Compute:
-    is_graph = config.runtime == "onnx" or config.pose.weights.endswith(".onnx")
-    if needs_heatmaps and is_graph:
-        raise ValueError(
-            "the flip test and other decodings need heatmaps, which ONNX graphs do not give; use "
-            "runtime 'auto' or 'torch' and pose.weights that are no .onnx"
-        )
-    runtime = "torch" if needs_heatmaps else config.runtime
-    return pick_compute(config.device, runtime, config.threads)
+    return CropNetwork(
+        run=backend.on_crops,
+        skeleton=find_skeleton(weights.skeleton),
+        input_size=backend.input_size,
+        batch_size=batch_size or config.pose.batch_size,
+        file=file,
+        decode=decode or weights.decode,
+        flip=flip,
+    )
 
 
 class CropQueue:

@@ -33,7 +33,7 @@ from alphapose_ros.evaluation.pictures import (
 from alphapose_ros.evaluation.records import Predictions, Truth
 from alphapose_ros.evaluation.store import PoseStore
 from alphapose_ros.frame import Poses
-from alphapose_ros.pose.estimator import pose_scores
+from alphapose_ros.keypoints import pose_scores
 from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.suppression import pose_nms
 
@@ -157,7 +157,7 @@ def described(truth: Truth, options: InferenceOptions, network: CropNetwork) -> 
         "weights_sha256": file_digest(network.file),
         "skeleton": network.skeleton.id,
         "decode": network.decode,
-        "flip": options.flip,
+        "flip": network.flip,
         **{f"suppression.{name}": value for name, (value, _) in suppression.items()},
     }
 

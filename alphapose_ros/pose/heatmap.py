@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import gcd
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from alphapose_ros.pose.refinement import dark_offsets, quarter_offsets
+
 INTEGRAL_KEYPOINTS = {136: 110, 133: 110, 68: 42}  # of face and hands, the last ones, by number
+CACHED = 2**20  # heatmap pixels that a processor normalises at once
+ROWS = 4  # of a heatmap that are searched at once
+
+Refine = Callable[[Tensor, Tensor, Tensor], Tensor]  # heatmaps, x, y -> offsets (N, K, 2)
 
 
+@torch.inference_mode()
 def decode(heatmaps: Tensor, crop_boxes: np.ndarray, method: str = "heatmap") -> np.ndarray:
     """Locate keypoints in the image.
 
     Args:
         heatmaps: (N, K, h, w), on any device.
-        crop_boxes: (N, 4) x1 y1 x2 y2 [px], the regions that the heatmaps cover.
+        crop_boxes: (N, 4) x1 y1 x2 y2 [px], the regions that the heatmaps cover, of their aspect.
         method: one of DECODERS.
 
     Returns:
@@ -24,13 +32,21 @@ def decode(heatmaps: Tensor, crop_boxes: np.ndarray, method: str = "heatmap") ->
 
     Raises:
         ValueError: there is no such method, or it is not for this number of keypoints.
+
+    Source: the reference: heatmap pixel (w / 2, h / 2) is the middle of the box, and a pixel is as
+        high as it is wide, the box's width / w; there is no half-pixel shift.
     """
     if method not in DECODERS:
         raise ValueError(f"decode method {method!r} is none of {', '.join(DECODERS)}")
-    crops = locate(heatmaps.float(), method)
-    regions = torch.as_tensor(np.asarray(crop_boxes, np.float32), device=crops.device)[:, None]
-    position = crops[..., :2] * (regions[..., 2:] - regions[..., :2]) + regions[..., :2]
-    return torch.cat((position, crops[..., 2:]), dim=-1).cpu().numpy()
+    found = DECODERS[method](heatmaps.float())
+    boxes = np.asarray(crop_boxes, np.float64)
+    pixel = (boxes[:, 2:3] - boxes[:, :1]) / heatmaps.shape[3]
+    corner = (boxes[:, :2] + boxes[:, 2:] - pixel * heatmaps.shape[:1:-1]) / 2
+    pixel, corner = (
+        torch.as_tensor(part[:, None], dtype=found.dtype, device=found.device)
+        for part in (pixel, corner)
+    )
+    return torch.cat((found[..., :2] * pixel + corner, found[..., 2:]), dim=-1).cpu().numpy()
 
 
 def locate(heatmaps: Tensor, method: str) -> Tensor:
@@ -53,20 +69,42 @@ def decode_heatmap(heatmaps: Tensor) -> Tensor:
     Source: Xiao et al., "Simple Baselines", ECCV 2018, 3. The reference leaves the score unbounded
         and puts absent keypoints at (0, 0).
     """
-    height, width = heatmaps.shape[2:]
-    score, place = heatmaps.flatten(2).max(dim=2)
+    return _peaks(heatmaps, quarter_offsets)
+
+
+def decode_dark(heatmaps: Tensor) -> Tensor:
+    """Locate keypoints as decode_heatmap does, but where between the pixels the peak is.
+
+    The score is that of the highest pixel all the same; see refinement.dark_offsets().
+
+    Source: Zhang et al., "Distribution-Aware Coordinate Representation", CVPR 2020.
+    """
+    return _peaks(heatmaps, dark_offsets)
+
+
+def _peaks(heatmaps: Tensor, refine: Refine) -> Tensor:
+    score, place = highest_pixels(heatmaps)
+    width = heatmaps.shape[3]
     x, y = place % width, torch.div(place, width, rounding_mode="floor")
-    inside = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
-    rows, columns = y.clamp(1, height - 2), x.clamp(1, width - 2)
+    position = torch.stack((x, y), dim=-1) + refine(heatmaps, x, y)
+    is_absent = ~(score > 0)  # NaN too
+    position = position.masked_fill(is_absent[..., None], float("nan"))
+    score = score.clamp(max=1).masked_fill(is_absent, 0)
+    return torch.cat((position, score[..., None]), dim=-1)
 
-    def value(dy: int, dx: int) -> Tensor:
-        at = (rows + dy) * width + columns + dx
-        return heatmaps.flatten(2).gather(2, at[..., None])[..., 0]
 
-    slope = torch.stack((value(0, 1) - value(0, -1), value(1, 0) - value(-1, 0)), dim=-1)
-    position = torch.stack((x, y), dim=-1) + 0.25 * slope.sign() * inside[..., None]
-    position = position.masked_fill((score <= 0)[..., None], float("nan"))
-    return torch.cat((position, score.clamp(0, 1)[..., None]), dim=-1)
+def highest_pixels(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the highest values (N, K) of heatmaps (N, K, h, w), and where they are in h * w.
+
+    Of equal ones it is the first. The highest of every few rows comes first: without asking where,
+    a processor compares many numbers at once; then the one group of rows that holds it is searched.
+    """
+    height, width = heatmaps.shape[2:]
+    size = gcd(height, ROWS) * width
+    groups = heatmaps.flatten(2).unflatten(2, (-1, size))
+    score, group = groups.amax(dim=3).max(dim=2)
+    rows = group[..., None, None].expand(-1, -1, 1, size)
+    return score, group * size + groups.gather(2, rows)[:, :, 0].argmax(dim=2)
 
 
 def decode_integral(heatmaps: Tensor) -> Tensor:
@@ -84,10 +122,7 @@ def decode_integral(heatmaps: Tensor) -> Tensor:
 
     Source: paper Eq. 13-15 (normalisation) and Eq. 1 (soft-argmax).
     """
-    confidence = heatmaps.sigmoid()
-    score = confidence.amax(dim=(2, 3))
-    probability = confidence / confidence.sum(dim=(2, 3), keepdim=True)
-    return torch.cat((mean_position(probability), score[..., None]), dim=-1)
+    return _means(heatmaps, torch.sigmoid)
 
 
 def decode_one_step(heatmaps: Tensor) -> Tensor:
@@ -107,17 +142,41 @@ def decode_one_step(heatmaps: Tensor) -> Tensor:
     Source: Sun et al., "Integral Human Pose Regression", ECCV 2018; paper Eq. 1 (soft-argmax) and
         3.1.2 (why its scores are poor).
     """
-    probability = heatmaps.flatten(2).softmax(dim=2).reshape(heatmaps.shape)
-    score = probability.amax(dim=(2, 3))
-    return torch.cat((mean_position(probability), score[..., None]), dim=-1)
+    return _means(heatmaps, lambda part: part.flatten(2).softmax(dim=2).reshape(part.shape))
 
 
-def mean_position(probability: Tensor) -> Tensor:
-    """Return the means (N, K, 2) x y [heatmap px] of maps (N, K, h, w) that sum to one each."""
-    height, width = probability.shape[2:]
-    x = probability.sum(dim=2) @ torch.arange(width).to(probability)
-    y = probability.sum(dim=3) @ torch.arange(height).to(probability)
-    return torch.stack((x, y), dim=-1)
+def _means(heatmaps: Tensor, normalise: Callable[[Tensor], Tensor]) -> Tensor:
+    """Locate keypoints as the means of what ``normalise`` makes of heatmaps.
+
+    The maps are not divided by their sums (Eq. 15) but the means are, which are far fewer.
+    """
+    width = heatmaps.shape[3]
+    sums = torch.cat([_sums(normalise(part)) for part in _in_cache(heatmaps)])
+    x, y = _mean(sums[..., :width]), _mean(sums[..., width:-1])
+    return torch.stack((x, y, sums[..., -1].nan_to_num()), dim=-1)
+
+
+def _sums(confidence: Tensor) -> Tensor:
+    """Return the sums of columns and of rows, and the highest value: (N, K, w + h + 1)."""
+    score = confidence.amax(dim=(2, 3))[..., None]
+    return torch.cat((confidence.sum(dim=2), confidence.sum(dim=3), score), dim=-1)
+
+
+def _mean(weights: Tensor) -> Tensor:
+    """Return the mean place (N, K) on lines (N, K, length) of weights; NaN where all are 0."""
+    places = torch.arange(weights.shape[2], device=weights.device)
+    return (weights * places).sum(dim=2) / weights.sum(dim=2)
+
+
+def _in_cache(heatmaps: Tensor) -> tuple[Tensor, ...]:
+    """Split a crowd's heatmaps into groups of people, where they are decoded by a processor.
+
+    What is made of a group, as large as its heatmaps, then stays in the cache. A GPU takes the
+    crowd at once, and so does a graph that is exported, which has no loops.
+    """
+    if heatmaps.device.type != "cpu" or torch.compiler.is_compiling():
+        return (heatmaps,)
+    return heatmaps.split(max(1, CACHED // max(1, heatmaps[:1].numel())))
 
 
 def decode_combined(heatmaps: Tensor) -> Tensor:
@@ -137,15 +196,22 @@ def decode_combined(heatmaps: Tensor) -> Tensor:
 
     Source: the reference's models of the combined loss.
     """
-    return _combined(heatmaps, decode_integral)
+    return _combined(heatmaps, decode_heatmap, decode_integral)
+
+
+def decode_combined_dark(heatmaps: Tensor) -> Tensor:
+    """Locate keypoints as decode_combined does, but body and feet by decode_dark."""
+    return _combined(heatmaps, decode_dark, decode_integral)
 
 
 def decode_combined_one_step(heatmaps: Tensor) -> Tensor:
     """Locate keypoints as decode_combined does, but face and hands by decode_one_step."""
-    return _combined(heatmaps, decode_one_step)
+    return _combined(heatmaps, decode_heatmap, decode_one_step)
 
 
-def _combined(heatmaps: Tensor, decode_means: Callable[[Tensor], Tensor]) -> Tensor:
+def _combined(
+    heatmaps: Tensor, by_peak: Callable[[Tensor], Tensor], by_mean: Callable[[Tensor], Tensor]
+) -> Tensor:
     count = heatmaps.shape[1]
     if count not in INTEGRAL_KEYPOINTS:
         raise ValueError(
@@ -153,13 +219,15 @@ def _combined(heatmaps: Tensor, decode_means: Callable[[Tensor], Tensor]) -> Ten
             f"{', '.join(map(str, INTEGRAL_KEYPOINTS))} keypoints, not of {count}"
         )
     first = count - INTEGRAL_KEYPOINTS[count]
-    return torch.cat((decode_heatmap(heatmaps[:, :first]), decode_means(heatmaps[:, first:])), 1)
+    return torch.cat((by_peak(heatmaps[:, :first]), by_mean(heatmaps[:, first:])), dim=1)
 
 
 DECODERS = {
     "heatmap": decode_heatmap,
     "integral": decode_integral,
     "combined": decode_combined,
+    "dark": decode_dark,
+    "combined_dark": decode_combined_dark,
     "one_step": decode_one_step,
     "combined_one_step": decode_combined_one_step,
 }

@@ -30,15 +30,26 @@ class OnnxBackend:
         """Return keypoints (N, K, 3) for boxes (N, 4), N > 0, in an image (H, W, 3) BGR."""
         regions = crop_boxes(boxes, self.input_size)
         parts = np.array_split(regions, -(-len(regions) // self.batch_size))
-        return np.concatenate([self._run(image, part) for part in parts])
+        return np.concatenate(
+            [self.on_crops(crop_people(image, part, self.input_size), part) for part in parts]
+        )
 
     @property
     def input_size(self) -> tuple[int, int]:
         """Height and width of the crops [px]."""
         return self.graph.shape("crops")[1:3]
 
-    def _run(self, image: np.ndarray, regions: np.ndarray) -> np.ndarray:
-        (keypoints,) = self.graph(crops=crop_people(image, regions, self.input_size))
+    def on_crops(self, crops: np.ndarray, regions: np.ndarray) -> np.ndarray:
+        """Return keypoints of crops, which may be of several images, in one run of the graph.
+
+        Args:
+            crops: (N, h, w, 3) RGB uint8, from crop_people(); N > 0.
+            regions: (N, 4) what they show [px of their image].
+
+        Returns:
+            (N, K, 3) float32: x y [px of the image], score.
+        """
+        (keypoints,) = self.graph(crops=crops)
         return from_crops(keypoints, regions, self.input_size)
 
 

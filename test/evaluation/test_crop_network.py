@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alphapose_ros.evaluation.crop_network import CropNetwork, CropQueue
+from alphapose_ros.config import Config, PoseConfig, with_values
+from alphapose_ros.devices import Compute
+from alphapose_ros.evaluation.crop_network import CropNetwork, CropQueue, build_crop_network
 from alphapose_ros.frame import Detections
+from alphapose_ros.pose import build_estimator
 from alphapose_ros.skeletons import skeleton
 
 BODY = skeleton("coco_17")
@@ -81,3 +84,44 @@ def test_pictures_without_people_pass_in_their_order_and_need_no_network(recorde
     assert [row for row, _ in queue.results(is_end=True)] == [1, 2]
     assert queue.results(is_end=True) == []
     assert recorder.sizes == [3]
+
+
+PROCESSOR = with_values(Config(), {"device": "cpu"})
+SETTINGS = {
+    "the model's own": {},
+    "dark": {"decode": "combined_dark"},
+    "flip": {"flip": True},
+    "both": {"decode": "combined_dark", "flip": True},
+}
+
+
+def drawn(count):
+    """Return a noisy picture (H, W, 3), and people in it."""
+    image = np.random.default_rng(3).integers(0, 256, (200, 200, 3), np.uint8)
+    return image, people(*((40 + 30 * number, 100) for number in range(count)))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("asked", ["config", "arguments"])
+def test_the_network_finds_what_the_pipeline_finds_with_the_same_settings(name, asked):
+    settings = SETTINGS[name]
+    if asked == "config":
+        changes = {f"pose.{key}": value for key, value in settings.items()}
+        network = build_crop_network(with_values(PROCESSOR, changes), batch_size=2)
+    else:
+        network = build_crop_network(PROCESSOR, batch_size=2, **settings)
+    assert network.decode == settings.get("decode", "combined")
+    assert network.flip == settings.get("flip", False)
+    image, found = drawn(2)
+    queue = CropQueue(network)
+    queue.add(0, image, found)
+    ((_, keypoints),) = queue.results()
+    expected = build_estimator(PoseConfig(**settings), Compute())(image, found).keypoints
+    np.testing.assert_allclose(keypoints, expected, atol=0.05)
+
+
+@pytest.mark.parametrize("settings", [{"pose.decode": "dark"}, {"pose.flip": True}])
+@pytest.mark.parametrize("graph", [{"runtime": "onnx"}, {"pose.weights": "own.onnx"}])
+def test_a_graph_gives_no_heatmaps_whoever_asks_for_them(settings, graph):
+    with pytest.raises(ValueError, match="need heatmaps, which ONNX graphs do not give"):
+        build_crop_network(with_values(PROCESSOR, settings | graph))

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from alphapose_ros.frame import Poses, Tracks, TrackState
 from alphapose_ros.io.alphapose import entries, write_results
+from alphapose_ros.pose.estimator import pose_scores
 from alphapose_ros.skeletons import skeleton
 
 BODY = skeleton("coco_17")
@@ -43,6 +46,25 @@ def test_entries_have_the_fields_and_ranges_of_a_real_result_file(data):
     assert len(ours["keypoints"]) == len(real[0]["keypoints"])
     assert max(entry["score"] for entry in real) > 1  # theirs is no probability
     assert ours["score"] == 2.6  # 0.8 of 3.25
+
+
+def test_scores_are_those_of_the_reference_again():
+    # The reference: mean of the keypoints 0.4, plus box 0.5, plus 1.25 times the best one's 0.6.
+    keypoints = np.tile([100.0, 100, 0.4], (1, 17, 1))
+    keypoints[0, :2, 2] = 0.2, 0.6
+    scores = pose_scores(keypoints, np.array([0.5]))
+    tracks = some_tracks()[:1]
+    poses = replace(tracks.poses, keypoints=keypoints, box_scores=[0.5], scores=scores)
+    (person,) = entries(replace(tracks, poses=poses), "0.jpg")
+    assert person["score"] == pytest.approx(0.4 + 0.5 + 1.25 * 0.6, abs=1e-4)
+    assert person["keypoints"][2:6:3] == pytest.approx([0.2, 0.6])  # these are not rescaled
+
+
+def test_the_surest_of_all_poses_has_the_largest_score_there_is():
+    scores = pose_scores(np.ones((1, 17, 3)), np.ones(1))
+    tracks = some_tracks()[:1]
+    (person,) = entries(replace(tracks, poses=replace(tracks.poses, scores=scores)), "0.jpg")
+    assert person["score"] == 3.25
 
 
 def test_only_people_who_were_seen_are_written_without_nan(tmp_path):

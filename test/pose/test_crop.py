@@ -3,8 +3,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from alphapose_ros.pose.crop import MEAN_RGB, crop_boxes, crop_people
+from alphapose_ros.pose.torch_backend import normalised
 
 SIZE = (256, 192)
 
@@ -64,3 +66,11 @@ def test_what_lies_outside_of_the_image_is_black():
 
 def test_nobody_gives_no_crops():
     assert crop_people(np.zeros((5, 5, 3), np.uint8), np.empty((0, 4)), SIZE).shape == (0, *SIZE, 3)
+
+
+def test_dark_crops_are_normalised_as_all_others():
+    crops = np.zeros((3, 8, 8, 3), np.uint8)
+    crops[1, 4, 4], crops[2, 4, 4] = 1, 2  # the reference shows all of 1 as bright as 255
+    shown = normalised(torch.from_numpy(crops)) + torch.tensor(MEAN_RGB)[:, None, None]
+    for crop, brightest in zip(shown, (0, 1, 2), strict=True):
+        assert crop.max().item() == pytest.approx(brightest / 255, abs=1e-6)
