@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,37 +28,47 @@ def array(*shape: str | int, dtype: Any = np.float32, optional: bool = False) ->
     return field(default=default, metadata={"shape": shape, "dtype": dtype, "optional": optional})
 
 
+@cache  # the frames of a stream are checked often
+def _arrays_of(record: type) -> tuple[tuple[str, tuple[str | int, ...], Any, bool], ...]:
+    """Return name, declared shape, dtype and whether it may be None, of each array field."""
+    return tuple(
+        (item.name, item.metadata["shape"], item.metadata["dtype"], item.metadata["optional"])
+        for item in fields(record)
+        if "shape" in item.metadata
+    )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Record:
     """Base of the records: arrays get their dtype, are checked once and become read-only."""
 
     def __post_init__(self) -> None:
-        sizes: dict[str, int] = {}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if "shape" in item.metadata and not (value is None and item.metadata["optional"]):
-                value = np.asarray(value, item.metadata["dtype"]).view()
-                value.flags.writeable = False
-                object.__setattr__(self, item.name, value)
-                self._check_shape(item.name, value.shape, item.metadata["shape"], sizes)
+        sizes: dict[str | int, int] = {}
+        for name, declared, dtype, is_optional in _arrays_of(type(self)):
+            value = getattr(self, name)
+            if value is None and is_optional:
+                continue
+            value = np.asarray(value, dtype).view()
+            value.setflags(write=False)
+            object.__setattr__(self, name, value)
+            found = value.shape
+            for size, wanted in zip(found, declared, strict=False):
+                sizes.setdefault(wanted, size)
+            if found != tuple([sizes.get(w, 0) if isinstance(w, str) else w for w in declared]):
+                self._refuse(name, found, declared, sizes)
 
-    def _check_shape(
+    def _refuse(
         self,
         name: str,
         found: tuple[int, ...],
         declared: tuple[str | int, ...],
-        sizes: dict[str, int],
+        sizes: dict[str | int, int],
     ) -> None:
-        fits = len(found) == len(declared) and all(
-            size == (sizes.setdefault(wanted, size) if isinstance(wanted, str) else wanted)
-            for size, wanted in zip(found, declared, strict=True)
+        wanted = ", ".join(str(w if isinstance(w, int) else sizes.get(w, w)) for w in declared)
+        comma = "," if len(declared) == 1 else ""
+        raise ValueError(
+            f"{type(self).__name__}.{name} must have shape ({wanted}{comma}), got {found}"
         )
-        if not fits:
-            wanted = ", ".join(str(sizes.get(w, w)) for w in declared)
-            comma = "," if len(declared) == 1 else ""
-            raise ValueError(
-                f"{type(self).__name__}.{name} must have shape ({wanted}{comma}), got {found}"
-            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
