@@ -63,7 +63,7 @@ def _checked(name: str, value: Any, default: Any, rules: Rules) -> Any:
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         raise ValueError(f"{name}: {value!r} is no {wanted.__name__}")
     if rules.choices and value not in rules.choices:
-        raise ValueError(f"{name}: {value!r} is none of {', '.join(rules.choices)}")
+        raise ValueError(f"{name}: {value!r} is none of {shown_choices(rules)}")
     if rules.low is not None and not rules.low <= value <= rules.high:
         raise ValueError(f"{name}: {value!r} is not in {rules.low} .. {rules.high}")
     return value
@@ -110,6 +110,23 @@ class PoseConfig(Section):
     weights: str = setting(
         "", "Weights or graph (.onnx) for the model's network, in place of its own"
     )
+    decode: str = setting(
+        "",
+        "How keypoints are found in heatmaps, by PyTorch; empty: as the model's own",
+        choices=(
+            "",
+            "heatmap",
+            "integral",
+            "combined",
+            "dark",
+            "combined_dark",
+            "one_step",
+            "combined_one_step",
+        ),
+    )
+    flip: bool = setting(
+        False, "Flip test: look at mirrored crops too, by PyTorch, at twice the cost"
+    )
     batch_size: int = setting(32, "Most crops in one run of the network", low=1, high=512)
 
 
@@ -117,7 +134,11 @@ class PoseConfig(Section):
 class SuppressionConfig(Section):
     """Pose NMS: one pose per person (paper 3.4)."""
 
-    name: str = setting("parametric", "Pose NMS", choices=("parametric", "none"))
+    name: str = setting(
+        "parametric",
+        "Pose NMS",
+        choices=("parametric", "reference", "oks", "soft_oks", "none"),
+    )
     min_score: float = setting(
         0.4,
         "Smallest score of a pose that is a person: mean of the better half of its body",
@@ -129,13 +150,29 @@ class SuppressionConfig(Section):
         0.3, "sigma_1 of Eq. 17: scores far above it count fully", low=1e-3, high=10.0, live=True
     )
     distance_scale: float = setting(
-        0.01, "sigma_2 of Eq. 18, in squared parts of the box", low=1e-6, high=1.0, live=True
+        0.04,
+        "sigma_2 of Eq. 18, in squared parts of the box's longer side",
+        low=1e-6,
+        high=1.0,
+        live=True,
     )
     distance_weight: float = setting(
-        1.0, "lambda of Eq. 19: weight of distances beside scores", low=0.0, high=10.0, live=True
+        3.0, "lambda of Eq. 19: weight of distances beside scores", low=0.0, high=10.0, live=True
     )
     threshold: float = setting(
-        0.25, "eta of Eq. 16: poses more alike than this are one", low=0.0, high=11.0, live=True
+        1.57, "eta of Eq. 16: poses more alike than this are one", low=0.0, high=11.0, live=True
+    )
+    body_weight: float = setting(
+        1.0, "Weight of the body's keypoints together", low=0.0, high=10.0, live=True
+    )
+    feet_weight: float = setting(0.2, "Weight of the feet's", low=0.0, high=10.0, live=True)
+    face_weight: float = setting(0.2, "Weight of the face's", low=0.0, high=10.0, live=True)
+    hands_weight: float = setting(0.1, "Weight of both hands'", low=0.0, high=10.0, live=True)
+    merge: bool = setting(
+        True, "Whether the pose that stays takes in those that go, by score", live=True
+    )
+    oks_threshold: float = setting(
+        0.9, "For 'oks' and 'soft_oks': poses of a larger OKS are one", low=0.0, high=1.0, live=True
     )
 
 
@@ -350,9 +387,14 @@ def to_yaml(config: Config) -> str:
     return "\n".join(lines) + "\n"
 
 
+def shown_choices(rules: Rules) -> str:
+    """Return the choices of a setting for a reader, the empty one as ""."""
+    return ", ".join(choice or '""' for choice in rules.choices)
+
+
 def _limits(rules: Rules) -> str:
     if rules.choices:
-        return f" ({', '.join(rules.choices)})"
+        return f" ({shown_choices(rules)})"
     if rules.low is not None:
         return f" ({rules.low:g} .. {rules.high:g})"
     return ""

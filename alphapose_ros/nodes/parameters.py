@@ -14,7 +14,7 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from alphapose_ros.config import Config, Rules, leaves, with_values
+from alphapose_ros.config import Config, Rules, leaves, shown_choices, with_values
 
 
 def declare(node: Node, defaults: Config) -> Config:
@@ -34,7 +34,7 @@ def _descriptor(default: Any, rules: Rules) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(description=rules.meaning)
     descriptor.dynamic_typing = isinstance(default, float)  # 3 for 3.0, as in YAML files
     if rules.choices:
-        descriptor.additional_constraints = f"one of {', '.join(rules.choices)}"
+        descriptor.additional_constraints = f"one of {shown_choices(rules)}"
     if rules.low is not None and isinstance(default, int):
         limits = IntegerRange(from_value=int(rules.low), to_value=int(rules.high), step=1)
         descriptor.integer_range = [limits]

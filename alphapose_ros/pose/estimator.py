@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from alphapose_ros.frame import Detections, Poses
+from alphapose_ros.keypoints import pose_scores
 from alphapose_ros.skeletons import Skeleton
-
-MAX_WEIGHT = 1.25  # of the best keypoint's score in the score of a pose
 
 Backend = Callable[[np.ndarray, np.ndarray], np.ndarray]  # image, boxes (N, 4) -> (N, K, 3)
 
@@ -39,14 +38,3 @@ class PoseEstimator:
             scores=pose_scores(keypoints, people.scores),
             embeddings=people.embeddings,
         )
-
-
-def pose_scores(keypoints: np.ndarray, box_scores: np.ndarray) -> np.ndarray:
-    """Rate poses (N, K, 3) of boxes with scores (N,): (N,) in [0, 1].
-
-    The reference adds the mean of the keypoint scores, the box score and 1.25 times the best
-    keypoint score; here the sum is divided by its largest value, which keeps the order.
-    """
-    scores = keypoints[..., 2]
-    total = scores.mean(axis=1) + box_scores + MAX_WEIGHT * scores.max(axis=1)
-    return total / (2 + MAX_WEIGHT)

@@ -1,42 +1,174 @@
-"""Parametric pose NMS: of poses that are too much alike, the best one stays."""
+"""Parametric pose NMS: of poses that are too much alike one stays, made of all of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from alphapose_ros.keypoints import PoseSimilarity
+from alphapose_ros.keypoints import TINY, PoseSimilarity, ReadyPoses
+
+MERGE_RADIUS = 0.1  # in parts of the box's longer side: keypoints this near are the same one
+ROUNDING = 1 + 1e-5
+
+
+@dataclass(frozen=True)
+class Groups:
+    """N rows put together to M people."""
+
+    rows: np.ndarray  # (N,) person after person, of each the best pose first
+    people: np.ndarray  # (N,) the person of each of ``rows``, 0 ..
+    best: np.ndarray  # (M,) the row of each person that stays
+
+    @classmethod
+    def of(cls, owners: np.ndarray, order: np.ndarray) -> Groups:
+        """Put together those of ``order`` (N,) that have the same of ``owners`` (N,), from 0."""
+        places = np.argsort(owners, kind="stable")
+        owners, rows = owners[places], order[places]
+        is_first = np.ones(len(rows), bool)
+        np.not_equal(owners[1:], owners[:-1], out=is_first[1:])
+        return cls(rows, np.cumsum(is_first) - 1, rows[is_first])
+
+    def __len__(self) -> int:
+        return len(self.best)
 
 
 @dataclass(frozen=True)
 class PoseNms:
     """Parametric pose NMS.
 
-    The paper eliminates a pose when its *distance* is at most eta (Eq. 16), but what Eq. 19
-    defines grows with likeness; hence a pose goes when its similarity exceeds ``threshold``.
+    The paper eliminates a pose when its *distance* d is at most eta (Eq. 16), but what Eq. 19
+    defines as d grows with likeness; hence Eq. 16 is to be read with the sign turned: a pose goes
+    when its similarity to a better one exceeds ``threshold``. The reference does so, too.
 
     Source: paper 3.4. Distances are in parts of the box here, in pixels in the reference.
     """
 
-    similarity: PoseSimilarity = field(default_factory=PoseSimilarity)
-    threshold: float = 0.25  # eta
+    similarity: PoseSimilarity
+    threshold: float  # eta
 
-    def __call__(self, keypoints: np.ndarray, sizes: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """Return the rows to keep, best first: each removes the poses that are too much like it.
-
-        Row by row and not all pairs at once: the work shrinks with every person found.
+    def groups(
+        self, keypoints: np.ndarray, boxes: np.ndarray, scores: np.ndarray
+    ) -> tuple[Groups, bool]:
+        """Find who is the same person: the best pose takes those like it, and so on.
 
         Args:
             keypoints: (N, K, 3) x y [px], score; N may be 0.
-            sizes: (N, 2) widths and heights of the boxes [px].
+            boxes: (N, 4).
             scores: (N,).
+
+        Returns:
+            The people, the one with the best pose first, and whether any two of them stand so
+            close together that they might be one.
         """
-        waiting = np.argsort(-scores, kind="stable")
-        kept = []
-        while len(waiting):
-            best, waiting = waiting[0], waiting[1:]
-            kept.append(best)
-            alike = self.similarity(keypoints[best], sizes[best], keypoints[waiting])
-            waiting = waiting[alike <= self.threshold]
-        return np.array(kept, dtype=np.intp)
+        order = np.argsort(-scores, kind="stable")
+        return self._greedy(keypoints, boxes, order, len(order))
+
+    def joined(self, groups: Groups, keypoints: np.ndarray, boxes: np.ndarray) -> Groups:
+        """Find doubles that escaped, by the merged poses of the people.
+
+        A merged pose is steadier than each single one. It takes the people like it that were
+        found less often than it was.
+
+        Args:
+            groups: M people.
+            keypoints: (M, K, 3) their merged poses.
+            boxes: (M, 4).
+        """
+        counts = np.bincount(groups.people)
+        order = np.argsort(-counts, kind="stable")
+        again, _ = self._greedy(keypoints, boxes, order, np.count_nonzero(counts > 1))
+        first = np.full(len(again), len(groups))
+        np.minimum.at(first, again.people, again.rows)
+        owners = np.empty(len(groups), np.intp)
+        owners[again.rows] = first[again.people]
+        return Groups.of(owners[groups.people], groups.rows)
+
+    def _greedy(
+        self, keypoints: np.ndarray, boxes: np.ndarray, order: np.ndarray, asking: int
+    ) -> tuple[Groups, bool]:
+        """Go through ``order``; each of the first ``asking`` who is free takes those like it.
+
+        Where all stand tells beforehand which pairs can be alike at all.
+        """
+        ranks = np.arange(len(order))
+        if asking == 0:
+            return Groups.of(ranks, order), False
+        boxes = boxes[order]
+        sizes = boxes[:, 2:] - boxes[:, :2]
+        people = self.similarity.ready(keypoints.take(order, axis=0), boxes[0, :2])
+        factors = self.similarity.in_place(people, sizes[:asking])
+        is_rival = factors * (self.similarity.largest * ROUNDING) > self.threshold
+        is_rival &= ranks[:asking, None] < ranks
+        if not is_rival.any():
+            return Groups.of(ranks, order), False
+        owners = self._owners(people, sizes, factors, is_rival)
+        stay = ranks[owners == ranks]
+        are_close = bool(is_rival[stay[stay < asking]][:, stay].any())
+        return Groups.of(owners, order), are_close
+
+    def _owners(
+        self, people: ReadyPoses, sizes: np.ndarray, factors: np.ndarray, is_rival: np.ndarray
+    ) -> np.ndarray:
+        """Return for each of N poses, best first, the one that takes it, or itself, (N,).
+
+        Who has no rival left before them is sure to stay, so that all these take theirs at once:
+        the outcome is that of going through them one by one.
+
+        Args:
+            people: N poses.
+            sizes: (N, 2).
+            factors: (M, N) of the similarities of the first M to all.
+            is_rival: (M, N), whether one of the first M might take a later one.
+        """
+        asking, count = is_rival.shape
+        owners = np.arange(count)
+        is_open = np.ones(count, bool)
+        while is_open.any():
+            is_blocked = is_rival[is_open[:asking]].any(axis=0)
+            stay = is_open & ~is_blocked
+            is_open &= is_blocked
+            ones, many = np.nonzero(is_rival & stay[:asking, None] & is_open)
+            if len(ones):
+                alike = self.similarity.compare(people, sizes, ones, many)
+                goes = np.flatnonzero(alike * factors[ones, many] > self.threshold)[::-1]
+                owners[many[goes]] = ones[goes]  # the best of several comes last
+                is_open[many[goes]] = False
+        return owners
+
+
+def merged(
+    groups: Groups, keypoints: np.ndarray, boxes: np.ndarray, radius: float = MERGE_RADIUS
+) -> np.ndarray:
+    """Make one pose of each person, weighted by the scores of the keypoints.
+
+    Only what lies near the keypoints of the best pose takes part, since between two places for a
+    wrist there is none. As in the reference, a score is the mean of the scores weighted by
+    themselves.
+
+    Args:
+        groups: M people.
+        keypoints: (N, K, 3) x y [px], score.
+        boxes: (N, 4).
+        radius: how far near is, in parts of the longer side of the best pose's box.
+
+    Returns:
+        (M, K, 3), as in the best pose where that has no score.
+    """
+    best = keypoints.take(groups.best, axis=0)
+    members = np.ascontiguousarray(keypoints.take(groups.rows, axis=0).transpose(2, 0, 1))
+    places, weights = members[:2], members[2]
+    anchors = np.where(best[..., 2] > 0, best.transpose(2, 0, 1)[:2], np.nan)
+    way = places - anchors.take(groups.people, axis=1)
+    way *= way
+    boxes = boxes.take(groups.best, axis=0)
+    limits = radius * np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    limits *= limits
+    is_far = ~(way[0] + way[1] <= limits.take(groups.people)[:, None])  # True where NaN
+    members[:, is_far] = 0
+    weighted = members * weights
+    is_of = (np.arange(len(best))[:, None] == groups.people).astype(keypoints.dtype)  # (M, N)
+    total, means = is_of @ weights, is_of @ weighted
+    is_known = total > 0
+    means /= np.maximum(total, TINY)
+    return np.where(is_known[..., None], means.transpose(1, 2, 0), best)

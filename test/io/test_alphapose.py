@@ -8,7 +8,7 @@ import pytest
 
 from alphapose_ros.frame import Poses, Tracks, TrackState
 from alphapose_ros.io.alphapose import entries, write_results
-from alphapose_ros.pose.estimator import pose_scores
+from alphapose_ros.keypoints import pose_scores
 from alphapose_ros.skeletons import skeleton
 
 BODY = skeleton("coco_17")

@@ -10,7 +10,7 @@ from alphapose_ros.config import PoseConfig
 from alphapose_ros.devices import Compute
 from alphapose_ros.frame import Detections
 from alphapose_ros.pose import build_estimator
-from alphapose_ros.pose.estimator import PoseEstimator, pose_scores
+from alphapose_ros.pose.estimator import PoseEstimator
 from alphapose_ros.pose.torch_backend import TorchBackend
 from alphapose_ros.runtimes import GraphError
 from alphapose_ros.skeletons import skeleton
@@ -51,15 +51,6 @@ def test_keypoints_come_back_to_where_they_are_in_the_image(batch_size):
 def test_nobody_needs_no_network():
     poses = PoseEstimator(None, skeleton("coco_17"))(spots([]), Detections.empty())
     assert len(poses) == 0
-
-
-def test_scores_of_poses_are_the_reference_s_brought_to_one():
-    # mean 0.4, box 0.5, best 0.6: (0.4 + 0.5 + 1.25 * 0.6) / 3.25
-    keypoints = np.zeros((1, 2, 3))
-    keypoints[0, :, 2] = [0.2, 0.6]
-    assert pose_scores(keypoints, np.array([0.5]))[0] == pytest.approx(1.65 / 3.25)
-    keypoints[..., 2] = 1
-    assert pose_scores(keypoints, np.ones(1))[0] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", ["nowhere.pth", "nowhere.onnx"])
