@@ -34,7 +34,7 @@ setup(
     data_files=[
         (f"share/alphapose_ros/{folder}", glob(f"{folder}/*.*"))
         # msg: for bags without ROS
-        for folder in ("config", "config/training", "launch", "msg", "rviz")
+        for folder in ("config", "config/pose_nms", "config/training", "launch", "msg", "rviz")
     ],
     entry_points={"console_scripts": ["alphapose = alphapose_ros.cli:main"]},
     options={"build": {"build_base": build.name}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,6 +13,7 @@ from alphapose_ros import __version__
 VERBS = {
     "config": "print all settings as a ROS parameter file",
     "eval": "measure results, networks and trackers on a data set",
+    "fit-nms": "fit the constants of pose NMS to labelled pictures",
     "models": "list the weights that there are",
     "run": "find the people in a video or picture",
     "synth": "render labelled pictures of synthetic people",
@@ -20,10 +22,11 @@ VERBS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; each lies in the module of its name, with add_arguments() and run().
+    """Run one verb; each lies in the module of its name (- is _), with add_arguments() and run().
 
     Returns:
-        The exit code: 0, or 1 after a wrong file or setting, whose error is printed.
+        The exit code: 0, 1 after a wrong file or setting, whose error is printed, 130 after
+        Ctrl-C.
     """
     parser = argparse.ArgumentParser(
         prog="alphapose", description="Whole-body poses and tracks of people."
@@ -31,13 +34,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
     for name, meaning in VERBS.items():
-        verb = verbs.add_parser(name, help=meaning, description=meaning)
-        import_module(f"{__name__}.{name}").add_arguments(verb)
+        verb = verbs.add_parser(
+            name,
+            help=meaning,
+            description=meaning,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        import_module(f"{__name__}.{_module(name)}").add_arguments(verb)
     options = parser.parse_args(arguments)
     try:
-        import_module(f"{__name__}.{options.verb}").run(options)
+        import_module(f"{__name__}.{_module(options.verb)}").run(options)
+    except KeyboardInterrupt:
+        print(f"alphapose {options.verb}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, OSError, KeyError) as error:
         message = error.args[0] if isinstance(error, KeyError) else error
         print(f"alphapose {options.verb}: {message}", file=sys.stderr)
         return 1
     return 0
+
+
+def _module(verb: str) -> str:
+    return verb.replace("-", "_")

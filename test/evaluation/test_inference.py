@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from pkgutil import resolve_name
 
 import cv2
 import numpy as np
@@ -320,3 +321,19 @@ def test_results_are_never_overwritten(eight, pictures, full_run, tmp_path):
     with pytest.raises(FileExistsError, match="resume, choose another file, or remove it"):
         estimate(eight, pictures, OPTIONS, store=store)
     assert store.read_bytes() == full_run[1]
+
+
+def test_pose_nms_as_it_is_raises_average_precision_on_real_pictures(data):
+    pytest.importorskip("pycocotools")
+    folder = data / "pose_datasets/coco_people"
+    truth = read_coco_people(folder / "labels.json")
+    config = with_values(PROCESSOR, {"suppression.min_score": 0.0})
+    options = InferenceOptions(config=config, boxes="detected")
+    redundant, single = (
+        estimate(truth, folder / "images", replace(options, suppression=is_on))
+        for is_on in (False, True)
+    )
+    assert len(single) < len(redundant)
+    evaluate = resolve_name("alphapose_ros.evaluation.protocols:evaluate_coco")
+    before, after = (evaluate(truth, found).values()["AP"] for found in (redundant, single))
+    assert after > before
