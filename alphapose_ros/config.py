@@ -168,6 +168,12 @@ class SuppressionConfig(Section):
     feet_weight: float = setting(0.2, "Weight of the feet's", low=0.0, high=10.0, live=True)
     face_weight: float = setting(0.2, "Weight of the face's", low=0.0, high=10.0, live=True)
     hands_weight: float = setting(0.1, "Weight of both hands'", low=0.0, high=10.0, live=True)
+    constants: str = setting(
+        "regression",
+        "For 'reference': those that it takes for models trained by heatmaps or by regression",
+        choices=("heatmap", "regression"),
+        live=True,
+    )
     merge: bool = setting(
         True, "Whether the pose that stays takes in those that go, by score", live=True
     )

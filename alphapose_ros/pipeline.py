@@ -89,7 +89,8 @@ class Pipeline:
         laps.end("detect")
         poses = self._estimator(frame.image, people)
         laps.end("pose")
-        poses = pose_nms(poses, self._config.suppression.name, config=self._config.suppression)
+        suppression = self._config.suppression
+        poses = pose_nms(poses, suppression.name, suppression.constants, config=suppression)
         laps.end("suppress")
         tracks = self._track(poses, frame.stamp_ns)
         laps.end("track")

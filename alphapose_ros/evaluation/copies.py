@@ -39,7 +39,7 @@ class CopiesRule:
             are taken. Keypoints that are not labelled get a place in the box.
 
     Raises:
-        ValueError: nobody in ``truth`` has keypoints.
+        ValueError: fewer than two people in ``truth`` have keypoints.
     """
 
     truth: Truth
@@ -68,8 +68,11 @@ class CopiesRule:
         usable = (counts > 0) & (size[:, 1] > 0) & (size[:, 0] > MOST_SLENDER * size[:, 1])
         best = np.argsort(-counts * usable, kind="stable")[:MOST_PEOPLE]
         best = best[usable[best]]
-        if not len(best):
-            raise ValueError("nobody has labelled keypoints")
+        if len(best) < 2:
+            raise ValueError(
+                f"{len(best)} of the people have labelled keypoints; to see whether constants tell "
+                "people apart it takes two: give more labels, or do without that check (--free)"
+            )
         places = (self.truth.keypoints[best, :, :2] - self.truth.boxes[best, None, :2]) / size[
             best, 1, None, None
         ]

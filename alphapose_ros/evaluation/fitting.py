@@ -49,6 +49,8 @@ class FitOptions:
     def __post_init__(self) -> None:
         if not 0 < self.held < 1:
             raise ValueError(f"held: {self.held} is not between 0 and 1")
+        if self.most < 1:
+            raise ValueError(f"most: {self.most} is not 1 or more")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,6 @@ class Outcome:
     """Pose NMS with some constants on some pictures."""
 
     merit: float  # what is fitted for
-
     precisions: dict[str, float]  # AP of all keypoints and of each group
     poses_per_found: float  # poses of each person of whom there are any
 

@@ -201,7 +201,8 @@ def to_predictions(
         box_scores=people.scores,
         scores=pose_scores(keypoints, people.scores),
     )
-    poses = pose_nms(poses, options.pose_nms.name, config=options.pose_nms)
+    suppression = options.pose_nms
+    poses = pose_nms(poses, suppression.name, suppression.constants, config=suppression)
     return Predictions(
         skeleton=skeleton,
         rows=np.full(len(poses), row),

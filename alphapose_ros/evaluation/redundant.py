@@ -39,8 +39,8 @@ class Jitter:
     def __post_init__(self) -> None:
         if self.copies < 1:
             raise ValueError(f"copies: {self.copies} is not 1 or more")
-        if min(self.shift, self.scale, self.noise) < 0:
-            raise ValueError(f"{self}: nothing may be below 0")
+        if not all(0 <= value < float("inf") for value in (self.shift, self.scale, self.noise)):
+            raise ValueError(f"{self}: nothing may be below 0, infinite or NaN")
 
 
 def with_low_thresholds(config: Config) -> Config:

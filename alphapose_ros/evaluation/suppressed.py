@@ -107,7 +107,10 @@ class Redundant:
 
     def suppressed(self, config: SuppressionConfig = NONE) -> Predictions:
         """Return the poses that pose NMS leaves."""
-        kept = [pose_nms(poses, config.name, config=config) for poses in self._by_picture]
+        kept = [
+            pose_nms(poses, config.name, config.constants, config=config)
+            for poses in self._by_picture
+        ]
         rows = np.repeat(np.arange(len(kept)), [len(poses) for poses in kept])
         return Predictions(
             skeleton=self.found.skeleton,

@@ -22,7 +22,7 @@ from alphapose_ros.suppression.parametric import PoseNms, merged
 from alphapose_ros.suppression.reference import constants_for, reference_nms
 
 METHODS = ("parametric", "reference", "oks", "soft_oks", "none")
-DEFAULTS = SuppressionConfig()
+DEFAULTS = SuppressionConfig(min_score=0.0)  # whom to believe in is for the caller to say
 SHIFT_SCALE = 0.01  # a tenth of the person, squared: who stands so far away is hardly the same
 
 
@@ -41,7 +41,8 @@ def pose_nms(
         method: "parametric", the default; "reference" for the reference's rule; "oks" and
             "soft_oks", which look at the keypoints' OKS; or "none" to leave all.
         constants: for "reference", those it takes for "heatmap" or for "regression".
-        config: the numbers of the other methods; None for the default ones.
+        config: the numbers of the other methods; None for the default ones, by which no pose is
+            too weak to be a person.
         min_area: for "reference", the smallest area of a person [px^2].
 
     Returns:

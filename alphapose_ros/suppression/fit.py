@@ -123,7 +123,7 @@ class Log:
             return
         first = _json({"format": "constants of pose NMS, version 1", **(header or {})}) + "\n"
         if path.exists() and path.stat().st_size:
-            if not resume:
+            if not resume and path.read_text(encoding="utf-8") != first:
                 raise FileExistsError(f"{path} holds a search: resume, or choose another file")
             self._read(first)
         else:

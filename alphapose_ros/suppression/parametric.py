@@ -153,7 +153,7 @@ def merged(
         radius: how far near is, in parts of the longer side of the best pose's box.
 
     Returns:
-        (M, K, 3), as in the best pose where that has no score.
+        (M, K, 3), as in the best pose where that has no score, which is then 0.
     """
     best = keypoints.take(groups.best, axis=0)
     members = np.ascontiguousarray(keypoints.take(groups.rows, axis=0).transpose(2, 0, 1))
@@ -164,11 +164,13 @@ def merged(
     boxes = boxes.take(groups.best, axis=0)
     limits = radius * np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     limits *= limits
-    is_far = ~(way[0] + way[1] <= limits.take(groups.people)[:, None])  # True where NaN
-    members[:, is_far] = 0
+    is_out = ~(way[0] + way[1] <= limits.take(groups.people)[:, None])  # True where NaN
+    is_out |= ~(weights > 0)
+    members[:, is_out] = 0
     weighted = members * weights
     is_of = (np.arange(len(best))[:, None] == groups.people).astype(keypoints.dtype)  # (M, N)
     total, means = is_of @ weights, is_of @ weighted
     is_known = total > 0
     means /= np.maximum(total, TINY)
+    best[..., 2] = 0
     return np.where(is_known[..., None], means.transpose(1, 2, 0), best)

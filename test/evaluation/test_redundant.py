@@ -358,8 +358,8 @@ def test_every_part_of_the_rule_counts(truth, monkeypatch, pairs, crowds_right, 
     assert CopiesRule(truth)(ALL) == expected
 
 
-def test_the_rule_needs_somebody(truth):
-    with pytest.raises(ValueError, match="nobody"):
+def test_the_rule_needs_two_people(truth):
+    with pytest.raises(ValueError, match="takes two"):
         CopiesRule(truth[:0])(ALL)
 
 

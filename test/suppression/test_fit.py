@@ -8,7 +8,7 @@ import math
 import pytest
 
 from alphapose_ros.config import SuppressionConfig, with_values
-from alphapose_ros.suppression.fit import GROUP_PAIRS, PAIRS, Log, Search, fit
+from alphapose_ros.suppression.fit import GROUP_PAIRS, PAIRS, Log, Search, constants_of, fit
 
 START = SuppressionConfig(score_scale=1.0, distance_scale=0.1, distance_weight=3.0, threshold=1.0)
 BEST = {"score_scale": 0.13, "distance_scale": 0.02, "distance_weight": 0.7, "threshold": 0.3}
@@ -97,6 +97,7 @@ def test_the_limit_of_evaluations_counts_those_of_the_log(tmp_path):
 def test_a_log_of_something_else_is_refused(tmp_path):
     path = tmp_path / "log.jsonl"
     Log(path, {"data": "hill"})
+    Log(path, {"data": "hill"}).add(constants_of(START), 0.5)  # nothing was in it yet
     with pytest.raises(FileExistsError, match="resume"):
         Log(path, {"data": "hill"})
     with pytest.raises(ValueError, match="other data"):

@@ -182,6 +182,18 @@ def test_what_merges_keeps_the_box_and_is_rated_like_its_keypoints(made_people, 
     np.testing.assert_allclose(kept.scores, best.scores * rated[1] / rated[0], rtol=1e-6)
 
 
+@pytest.mark.parametrize("method", ["parametric", "reference", "soft_oks"])
+def test_embeddings_and_places_in_space_stay_with_their_poses(made_people, find, method):
+    poses = find(made_people("coco_17", 3), corners(3), "coco_17", copies=3, jitter=0.005)
+    rows = np.arange(len(poses), dtype=np.float32)
+    in_space = np.broadcast_to(rows[:, None, None], poses.keypoints.shape)
+    marked = replace(poses, embeddings=rows[:, None], keypoints_3d=in_space)
+    kept = pose_nms(marked, method, config=ALL)
+    own = kept.embeddings[:, 0].astype(int)
+    np.testing.assert_array_equal(kept.box_scores, poses.box_scores[own])
+    np.testing.assert_array_equal(kept.keypoints_3d[:, 0, 0], own)
+
+
 def test_merging_brings_keypoints_nearer_to_the_truth(made_people, find):
     person = made_people("halpe_136", 1)
     truth = person[0][0] * [person[0][1], 1] * 300
@@ -256,7 +268,9 @@ def test_what_has_too_weak_keypoints_is_nobody_but_half_a_body_is_somebody(made_
     keypoints[0, :, 2] = 0.3  # weak all over
     keypoints[1, 9:, 2] = 0.0  # nine certain keypoints of 17
     half = replace(poses, keypoints=keypoints)
-    np.testing.assert_array_equal(pose_nms(half).keypoints, keypoints[1:])
+    kept = pose_nms(half, config=SuppressionConfig())
+    np.testing.assert_array_equal(kept.keypoints, keypoints[1:])
+    assert len(pose_nms(half)) == 2  # who is somebody is not for it to say by itself
 
 
 def test_a_score_that_is_not_a_number_is_no_evidence():
@@ -295,3 +309,23 @@ def test_a_shift_that_does_not_matter_leaves_every_pair_possible(made_people, fi
     suppress = PoseNms(PoseSimilarity(), 1.5)
     groups, _ = suppress.groups(poses.keypoints, poses.boxes, poses.scores)
     assert len(groups) == 2
+
+
+def test_a_keypoint_without_a_number_for_score_spoils_nobody_else_s():
+    poses = crowd_of_two()
+    keypoints = poses.keypoints.copy()
+    keypoints[1, 3, 2] = np.nan  # of a copy of the first person
+    whole, torn = pose_nms(poses), pose_nms(replace(poses, keypoints=keypoints))
+    assert np.isfinite(torn.keypoints).all()
+    np.testing.assert_allclose(torn.keypoints[1], whole.keypoints[1])
+
+
+def crowd_of_two():
+    """Two people far apart, each found twice, the better ones first."""
+    rng = np.random.default_rng(4)
+    places = rng.uniform(0, 100, (2, 1, 17, 2)) + [[[[0, 0]]], [[[500, 0]]]]
+    places = np.repeat(places, 2, axis=1) + rng.normal(0, 0.5, (2, 2, 17, 2))
+    keypoints = np.concatenate((places, np.full((2, 2, 17, 1), 0.8)), axis=3).reshape(4, 17, 3)
+    boxes = [[0, 0, 100, 100]] * 2 + [[500, 0, 600, 100]] * 2
+    scores = [0.9, 0.7, 0.8, 0.6]
+    return Poses(skeleton=BODY, keypoints=keypoints, boxes=boxes, box_scores=scores, scores=scores)
