@@ -82,7 +82,6 @@ class PoseSimilarity:
         places, support = planes[:2], planes[2]
         places -= np.asarray(origin, scalar).reshape(-1, 1, 1)
         support *= scalar(1 / self.score_scale)
-        np.fmax(support, scalar(0), out=support)
         is_there = np.isfinite(places[0] + places[1])
         is_there &= support > 0
         if not is_there.all():

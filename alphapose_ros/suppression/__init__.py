@@ -56,12 +56,13 @@ def pose_nms(
         raise ValueError(f"pose NMS {method!r} is none of {', '.join(METHODS)}")
     if method == "reference":
         return _by_reference(poses, constants, min_area)
-    if method == "none" or len(poses) == 0:
+    if method == "none":
         return poses
     config = config or DEFAULTS
-    is_person = evidence(poses) >= config.min_score
-    if not is_person.all():
+    if config.min_score > 0 and not (is_person := evidence(poses) >= config.min_score).all():
         poses = poses[is_person]
+    if len(poses) == 0:
+        return poses
     return _parametric(poses, config) if method == "parametric" else _by_oks(poses, method, config)
 
 
@@ -73,7 +74,8 @@ def evidence(poses: Poses) -> np.ndarray:
     """
     scores = np.fmax(poses.keypoints[:, comparable_rows(poses.skeleton), 2], 0)
     scores.sort(axis=1)
-    return scores[:, scores.shape[1] // 2 :].mean(axis=1)
+    better = scores[:, scores.shape[1] // 2 :]
+    return better.sum(axis=1) / better.shape[1]
 
 
 def pose_similarity(config: SuppressionConfig, skeleton: Skeleton) -> PoseSimilarity:

@@ -53,7 +53,7 @@ class PoseNms:
         """Find who is the same person: the best pose takes those like it, and so on.
 
         Args:
-            keypoints: (N, K, 3) x y [px], score; N may be 0.
+            keypoints: (N, K, 3) x y [px], score; N > 0.
             boxes: (N, 4).
             scores: (N,).
 
@@ -61,50 +61,45 @@ class PoseNms:
             The people, the one with the best pose first, and whether any two of them stand so
             close together that they might be one.
         """
-        order = np.argsort(-scores, kind="stable")
-        return self._greedy(keypoints, boxes, order, len(order))
+        return self._greedy(keypoints, boxes, np.argsort(-scores, kind="stable"))
 
     def joined(self, groups: Groups, keypoints: np.ndarray, boxes: np.ndarray) -> Groups:
         """Find doubles that escaped, by the merged poses of the people.
 
-        A merged pose is steadier than each single one. It takes the people like it that were
-        found less often than it was.
+        A merged pose is steadier than each single one. Who was found most often takes the people
+        like them, and so on.
 
         Args:
             groups: M people.
             keypoints: (M, K, 3) their merged poses.
             boxes: (M, 4).
         """
-        counts = np.bincount(groups.people)
-        order = np.argsort(-counts, kind="stable")
-        again, _ = self._greedy(keypoints, boxes, order, np.count_nonzero(counts > 1))
-        first = np.full(len(again), len(groups))
-        np.minimum.at(first, again.people, again.rows)
+        order = np.argsort(-np.bincount(groups.people), kind="stable")
+        again, _ = self._greedy(keypoints, boxes, order)
         owners = np.empty(len(groups), np.intp)
-        owners[again.rows] = first[again.people]
+        owners[again.rows] = again.best[again.people]
         return Groups.of(owners[groups.people], groups.rows)
 
     def _greedy(
-        self, keypoints: np.ndarray, boxes: np.ndarray, order: np.ndarray, asking: int
+        self, keypoints: np.ndarray, boxes: np.ndarray, order: np.ndarray
     ) -> tuple[Groups, bool]:
-        """Go through ``order``; each of the first ``asking`` who is free takes those like it.
+        """Go through ``order`` (N,), N > 0; each who is free takes those like it.
 
-        Where all stand tells beforehand which pairs can be alike at all.
+        Where all stand tells beforehand which pairs can be alike at all, and afterwards whether
+        it is worth while to look for doubles among those who stay.
         """
         ranks = np.arange(len(order))
-        if asking == 0:
-            return Groups.of(ranks, order), False
-        boxes = boxes[order]
+        boxes = boxes.take(order, axis=0)
         sizes = boxes[:, 2:] - boxes[:, :2]
         people = self.similarity.ready(keypoints.take(order, axis=0), boxes[0, :2])
-        factors = self.similarity.in_place(people, sizes[:asking])
+        factors = self.similarity.in_place(people, sizes)
         is_rival = factors * (self.similarity.largest * ROUNDING) > self.threshold
-        is_rival &= ranks[:asking, None] < ranks
+        is_rival &= ranks[:, None] < ranks
         if not is_rival.any():
             return Groups.of(ranks, order), False
         owners = self._owners(people, sizes, factors, is_rival)
-        stay = ranks[owners == ranks]
-        are_close = bool(is_rival[stay[stay < asking]][:, stay].any())
+        stay = np.flatnonzero(owners == ranks)
+        are_close = bool(is_rival[stay][:, stay].any())
         return Groups.of(owners, order), are_close
 
     def _owners(
@@ -118,17 +113,16 @@ class PoseNms:
         Args:
             people: N poses.
             sizes: (N, 2).
-            factors: (M, N) of the similarities of the first M to all.
-            is_rival: (M, N), whether one of the first M might take a later one.
+            factors: (N, N) of the similarities of each to all.
+            is_rival: (N, N), whether one might take a later one.
         """
-        asking, count = is_rival.shape
-        owners = np.arange(count)
-        is_open = np.ones(count, bool)
+        owners = np.arange(len(is_rival))
+        is_open = np.ones(len(is_rival), bool)
         while is_open.any():
-            is_blocked = is_rival[is_open[:asking]].any(axis=0)
+            is_blocked = is_rival[is_open].any(axis=0)
             stay = is_open & ~is_blocked
             is_open &= is_blocked
-            ones, many = np.nonzero(is_rival & stay[:asking, None] & is_open)
+            ones, many = np.nonzero(is_rival & stay[:, None] & is_open)
             if len(ones):
                 alike = self.similarity.compare(people, sizes, ones, many)
                 goes = np.flatnonzero(alike * factors[ones, many] > self.threshold)[::-1]

@@ -329,3 +329,11 @@ def crowd_of_two():
     boxes = [[0, 0, 100, 100]] * 2 + [[500, 0, 600, 100]] * 2
     scores = [0.9, 0.7, 0.8, 0.6]
     return Poses(skeleton=BODY, keypoints=keypoints, boxes=boxes, box_scores=scores, scores=scores)
+
+
+@pytest.mark.parametrize("method", ["parametric", "oks", "soft_oks"])
+def test_where_everybody_is_nobody_nobody_is_left(method):
+    weak = crowd_of_two()
+    keypoints = weak.keypoints * np.array([1, 1, 0.1])
+    strict = SuppressionConfig(min_score=0.4)
+    assert len(pose_nms(replace(weak, keypoints=keypoints), method, config=strict)) == 0
