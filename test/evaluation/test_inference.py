@@ -130,7 +130,8 @@ def test_boxes_of_a_file_are_looked_at_in_their_pictures(truth, coco):
         boxes = np.array([e["bbox"] for e in mine])
         boxes[:, 2:] += boxes[:, :2]
         people = Detections(boxes=boxes, scores=[e["score"] for e in mine])
-        expected = pose_nms(estimator(image_of(coco, picture), people))
+        poses = estimator(image_of(coco, picture), people)
+        expected = pose_nms(poses, config=PROCESSOR.suppression)
         here = found.rows == row
         np.testing.assert_allclose(found.keypoints[here], expected.keypoints, atol=1e-3)
         np.testing.assert_allclose(found.scores[here], expected.scores, atol=1e-6)
