@@ -98,14 +98,36 @@ class PoseSimilarity:
     ) -> np.ndarray:
         """Return Eq. 19 of pairs of poses, (P,).
 
+        It is sum_k w_k ([both |dx|, |dy| in the box] s_k + lambda exp(-d_k^2 / sigma_2)).
+
         Args:
             people: N poses.
             sizes: (N, 2) widths and heights of their boxes [px], or of the first of them.
             ones: (P,) rows of those to which others are compared.
             many: (P,) rows of the others.
         """
-        way = people.places.take(many, axis=1)
-        way -= people.places.take(ones, axis=1)
+        return self._alike(_ways(people, ones, many), people, sizes, ones, many)
+
+    def compare_and_place(
+        self, people: ReadyPoses, sizes: np.ndarray, ones: np.ndarray, many: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return compare() and in_place() of pairs of poses, (P,) both: cheap for few pairs."""
+        way = _ways(people, ones, many)
+        both = people.weights.take(ones, axis=0) * people.support.take(many, axis=0)
+        total, shift = both.sum(axis=1), (way * both).sum(axis=2)
+        shift *= shift
+        factors = self._factors(shift[0] + shift[1], total, sizes.take(ones, axis=0))
+        return self._alike(way, people, sizes, ones, many), factors
+
+    def _alike(
+        self,
+        way: np.ndarray,
+        people: ReadyPoses,
+        sizes: np.ndarray,
+        ones: np.ndarray,
+        many: np.ndarray,
+    ) -> np.ndarray:
+        """Return compare() of pairs that are ``way`` (2, P, K) apart, which is written over."""
         sizes = sizes.take(ones, axis=0)
         inside = np.abs(way) <= (NEAR * sizes).T[..., None]
         support = inside[0] & inside[1]
@@ -113,8 +135,7 @@ class PoseSimilarity:
         way *= way
         closeness = way[0]
         closeness += way[1]
-        longer = np.maximum(np.maximum(sizes[:, 0], sizes[:, 1]), SMALLEST_PX)
-        closeness *= (-1 / self.distance_scale / longer**2)[:, None]
+        closeness *= (-1 / self.distance_scale / longer_sides(sizes) ** 2)[:, None]
         np.exp(closeness, out=closeness)
         closeness *= self.distance_weight
         closeness += support
@@ -137,13 +158,13 @@ class PoseSimilarity:
         way = weights @ (people.places * people.support).swapaxes(1, 2)
         way -= (people.places[:, : len(sizes)] * weights) @ support
         way *= way
-        squared = way[0]
-        squared += way[1]
-        total *= total
-        longer = np.maximum(np.maximum(sizes[:, 0], sizes[:, 1]), SMALLEST_PX)
-        total *= (-self.shift_scale * longer**2)[:, None]
-        squared /= np.minimum(total, -TINY)
-        return np.exp(squared, out=squared)
+        return self._factors(way[0] + way[1], total, sizes[:, None])
+
+    def _factors(self, squared: np.ndarray, total: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """Return the factors of weighted sums of displacements, squared, and of their weights."""
+        limits = total * total
+        limits *= -self.shift_scale * longer_sides(sizes) ** 2
+        return np.exp(squared / np.minimum(limits, -TINY))
 
     def distance(self, pose: np.ndarray, size: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Return (N,) in [0, 1]: 0 for the very same pose, 1 for nothing in common.
@@ -160,6 +181,18 @@ class PoseSimilarity:
         """Return the similarity of each pose (N, K, 3) to itself (N,)."""
         ready = self.ready(poses)
         return (ready.weights * (ready.support + self.distance_weight)).sum(axis=1)
+
+
+def longer_sides(sizes: np.ndarray) -> np.ndarray:
+    """Return the longer of width and height (..., 2) [px], never 0."""
+    return np.maximum(np.maximum(sizes[..., 0], sizes[..., 1]), SMALLEST_PX)
+
+
+def _ways(people: ReadyPoses, ones: np.ndarray, many: np.ndarray) -> np.ndarray:
+    """Return the ways (2, P, K) [px] from ``ones`` (P,) to ``many`` (P,)."""
+    way = people.places.take(many, axis=1)
+    way -= people.places.take(ones, axis=1)
+    return way
 
 
 def oks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from alphapose_ros.keypoints import TINY, PoseSimilarity, ReadyPoses
 
 MERGE_RADIUS = 0.1  # in parts of the box's longer side: keypoints this near are the same one
 ROUNDING = 1 + 1e-5
+FEW = 6  # poses
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class PoseNms:
         boxes = boxes.take(order, axis=0)
         sizes = boxes[:, 2:] - boxes[:, :2]
         people = self.similarity.ready(keypoints.take(order, axis=0), boxes[0, :2])
+        if len(order) <= FEW:
+            return self._few(people, sizes, order)
         factors = self.similarity.in_place(people, sizes)
         is_rival = factors * (self.similarity.largest * ROUNDING) > self.threshold
         is_rival &= ranks[:, None] < ranks
@@ -101,6 +105,22 @@ class PoseNms:
         stay = np.flatnonzero(owners == ranks)
         are_close = bool(is_rival[stay][:, stay].any())
         return Groups.of(owners, order), are_close
+
+    def _few(self, people: ReadyPoses, sizes: np.ndarray, order: np.ndarray) -> tuple[Groups, bool]:
+        """Compare all pairs at once: with few poses that is what takes the least time."""
+        pairs, ones, many = _pairs(len(order))
+        alike, factors = self.similarity.compare_and_place(people, sizes, ones, many)
+        goes = (alike * factors > self.threshold).tolist()
+        is_rival = (factors * (self.similarity.largest * ROUNDING) > self.threshold).tolist()
+        owners = list(range(len(order)))
+        for (one, other), is_same in zip(pairs, goes, strict=True):
+            if is_same and owners[one] == one and owners[other] == other:
+                owners[other] = one
+        are_close = any(
+            is_near and owners[one] == one and owners[other] == other
+            for (one, other), is_near in zip(pairs, is_rival, strict=True)
+        )
+        return Groups.of(np.array(owners), order), are_close
 
     def _owners(
         self, people: ReadyPoses, sizes: np.ndarray, factors: np.ndarray, is_rival: np.ndarray
@@ -129,6 +149,13 @@ class PoseNms:
                 owners[many[goes]] = ones[goes]  # the best of several comes last
                 is_open[many[goes]] = False
         return owners
+
+
+@cache
+def _pairs(count: int) -> tuple[list[tuple[int, int]], np.ndarray, np.ndarray]:
+    """Return all pairs of 0 .. count - 1, each with all later ones; then either side alone."""
+    ones, many = np.triu_indices(count, 1)
+    return list(zip(ones.tolist(), many.tolist(), strict=True)), ones, many
 
 
 def merged(

@@ -11,7 +11,7 @@ from alphapose_ros.config import SuppressionConfig
 from alphapose_ros.frame import Poses
 from alphapose_ros.keypoints import PoseSimilarity
 from alphapose_ros.skeletons import skeleton
-from alphapose_ros.suppression import METHODS, evidence, pose_nms, pose_similarity
+from alphapose_ros.suppression import METHODS, evidence, parametric, pose_nms, pose_similarity
 from alphapose_ros.suppression.parametric import Groups, PoseNms, merged
 
 NAMES = ("coco_17", "halpe_26", "coco_wholebody_133", "halpe_136")
@@ -337,3 +337,30 @@ def test_where_everybody_is_nobody_nobody_is_left(method):
     keypoints = weak.keypoints * np.array([1, 1, 0.1])
     strict = SuppressionConfig(min_score=0.4)
     assert len(pose_nms(replace(weak, keypoints=keypoints), method, config=strict)) == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("jitter", [0.02, 0.06, 0.12])
+def test_few_poses_are_told_apart_as_many_are(made_people, find, monkeypatch, name, jitter):
+    for seed in range(10):
+        poses = find(made_people(name, 2), corners(2), name, copies=3, jitter=jitter, seed=seed)
+        few = pose_nms(poses)
+        monkeypatch.setattr(parametric, "FEW", 0)
+        many = pose_nms(poses)
+        monkeypatch.undo()
+        np.testing.assert_allclose(few.keypoints, many.keypoints, rtol=1e-5)
+        np.testing.assert_array_equal(few.boxes, many.boxes)
+
+
+@pytest.mark.parametrize("few", [0, 6])
+def test_who_is_gone_takes_nobody_along(monkeypatch, few):
+    monkeypatch.setattr(parametric, "FEW", few)
+    places = np.random.default_rng(7).uniform(0, 100, (17, 2))
+    chain = [np.column_stack((places + [7 * step, 0], np.full(17, 0.9))) for step in range(3)]
+    boxes = [[7 * step, 0, 100 + 7 * step, 100] for step in range(3)]
+    scores = [0.9, 0.8, 0.7]
+    poses = Poses(skeleton=BODY, keypoints=chain, boxes=boxes, box_scores=scores, scores=scores)
+    config = SuppressionConfig(min_score=0.0, merge=False)
+    near, far = pose_similarity(config, BODY)(chain[0], np.array([100, 100]), np.array(chain[1:]))
+    between = replace(config, threshold=float(near + far) / 2)
+    np.testing.assert_allclose(pose_nms(poses, config=between).scores, [0.9, 0.7])
