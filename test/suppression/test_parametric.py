@@ -356,11 +356,11 @@ def test_few_poses_are_told_apart_as_many_are(made_people, find, monkeypatch, na
 def test_who_is_gone_takes_nobody_along(monkeypatch, few):
     monkeypatch.setattr(parametric, "FEW", few)
     places = np.random.default_rng(7).uniform(0, 100, (17, 2))
-    chain = [np.column_stack((places + [7 * step, 0], np.full(17, 0.9))) for step in range(3)]
-    boxes = [[7 * step, 0, 100 + 7 * step, 100] for step in range(3)]
-    scores = [0.9, 0.8, 0.7]
+    chain = [np.column_stack((places + [7 * step, 0], np.full(17, 0.9))) for step in range(4)]
+    boxes = [[7 * step, 0, 100 + 7 * step, 100] for step in range(4)]
+    scores = [0.9, 0.8, 0.7, 0.6]
     poses = Poses(skeleton=BODY, keypoints=chain, boxes=boxes, box_scores=scores, scores=scores)
     config = SuppressionConfig(min_score=0.0, merge=False)
-    near, far = pose_similarity(config, BODY)(chain[0], np.array([100, 100]), np.array(chain[1:]))
+    near, far = pose_similarity(config, BODY)(chain[0], np.array([100, 100]), np.array(chain[1:3]))
     between = replace(config, threshold=float(near + far) / 2)
     np.testing.assert_allclose(pose_nms(poses, config=between).scores, [0.9, 0.7])
