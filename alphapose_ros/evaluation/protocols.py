@@ -172,6 +172,7 @@ class _Rules:
     drops_unseen: bool = False  # poses whose compared keypoints all have score 0
 
     def contest(self, truth: Truth, found: Predictions) -> Contest:
+        """Return who is to be found, and the poses, as these rules see them."""
         rows = slice(None) if self.keypoints is None else self.keypoints
         sigmas = np.array(truth.skeleton.sigmas) if self.sigmas is None else self.sigmas
         keypoints, poses = truth.keypoints[:, rows], found.keypoints[:, rows]
