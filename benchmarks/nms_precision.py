@@ -6,9 +6,9 @@
 `alphapose synth --scenes` made, of other seeds than the constants were fitted to. The default
 detector and pose network are used; "jittered" are copies of the true poses in place of the
 network's, see `alphapose fit-nms --jitter poses`. Keypoints are taken from the 136 by name; where
-labels have 17 of 136 keypoints, these count. AP is that of COCO; that of the body stands beside it,
-since a network of modest size has next to none of whole bodies. Each person found has the number
-of poses in brackets.
+labels have 17 of 136 keypoints, these count. "All real" are the pictures of COCO, COCO-WholeBody
+and Halpe as one data set. AP is that of COCO; that of the body stands beside it, since a network of
+modest size has next to none of whole bodies. Each person found has the number of poses in brackets.
 """
 
 from __future__ import annotations
@@ -42,23 +42,27 @@ ALL = tuple(LAYOUTS)
 Labelled = tuple[str, Truth, Path, tuple[str, ...]]  # name, labels, folder of pictures, layouts
 
 
-def labelled(options: argparse.Namespace) -> Iterator[Labelled]:
-    """Read all labels."""
-    folder = options.data / "pose_datasets"
+def real(folder: Path) -> Iterator[Labelled]:
+    """Read the labels of photographs."""
     people = folder / "coco_people"
     yield "COCO, 80 pictures", read_coco_people(people / "labels.json"), people / "images", ALL
     images = folder / "coco" / "images"
     whole_body = folder / "coco_wholebody_eval" / "example_gt.json"
     yield "COCO-WholeBody, 3", read_wholebody(whole_body), images, ("133",)
     yield "Halpe, 2", read_halpe(folder / "halpe" / "test_halpe.json"), images, ("26", "136")
-    for crowds in options.crowds:
+
+
+def rendered(folders: list[Path]) -> Iterator[Labelled]:
+    """Read the labels of rendered crowds."""
+    for crowds in folders:
         name = f"crowds {crowds.name}"
         yield name, read_coco(crowds / "annotations.json"), crowds / "images", ALL
 
 
-def line(name: str, layout: str, truth: Truth, found: Predictions) -> str:
-    """Return a line of the table."""
-    redundant = Redundant.of(truth, found, skeleton(LAYOUTS[layout]))
+def line(name: str, layout: str, *found: tuple[Truth, Predictions]) -> str:
+    """Return a line of the table, of all data sets ``found`` as one."""
+    layout_of = skeleton(LAYOUTS[layout])
+    redundant = Redundant.joined([Redundant.of(*one, layout_of) for one in found])
     constants = load_config(CONSTANTS / f"{layout}.yaml").suppression
     ways = (NONE, SuppressionConfig(min_score=0.0), with_values(constants, {"min_score": 0.0}))
     cells = [name, layout]
@@ -92,11 +96,21 @@ def main() -> None:
         "config/pose_nms",
     )
     print(f"| {' | '.join(head)} |\n{'|---' * len(head)}|")
-    for name, truth, images, layouts in labelled(options):
-        found = found_in(truth, images, chosen(options))
-        for layout in layouts:
-            print(line(name, layout, truth, found))
-            print(line(f"{name}, jittered", layout, truth, jittered_poses(truth, JITTER)))
+    photographs = []
+    for name, truth, images, layouts in real(options.data / "pose_datasets"):
+        photographs.append((truth, found_in(truth, images, chosen(options))))
+        print_lines(name, layouts, *photographs[-1])
+    for layout in ALL:
+        print(line("all real", layout, *photographs))
+    for name, truth, images, layouts in rendered(options.crowds):
+        print_lines(name, layouts, truth, found_in(truth, images, chosen(options)))
+
+
+def print_lines(name: str, layouts: tuple[str, ...], truth: Truth, found: Predictions) -> None:
+    """Print a line for what was found and one for jittered poses, in each of ``layouts``."""
+    for layout in layouts:
+        print(line(name, layout, (truth, found)))
+        print(line(f"{name}, jittered", layout, (truth, jittered_poses(truth, JITTER))))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from alphapose_ros.boxes import area
 from alphapose_ros.config import SuppressionConfig
 from alphapose_ros.frame import Poses
 from alphapose_ros.keypoints import (
-    TINY,
     PoseSimilarity,
     comparable_rows,
     keypoint_weights,
@@ -104,7 +103,9 @@ def _parametric(poses: Poses, config: SuppressionConfig) -> Poses:
         groups = suppress.joined(groups, means, poses.boxes[groups.best])
     if not config.merge or len(groups) == len(poses):
         return poses[groups.best]
-    return _with_keypoints(poses, groups.best, merged(groups, *people))
+    # The score of the best stays: how often somebody was found says little about how well.
+    means = merged(groups, *people)
+    return _chosen(poses, groups.best, means, poses.scores[groups.best])
 
 
 def _by_reference(poses: Poses, constants: str, min_area: float) -> Poses:
@@ -121,19 +122,6 @@ def _by_oks(poses: Poses, method: str, config: SuppressionConfig) -> Poses:
         return poses[oks_nms(*people, sigmas, config.oks_threshold)]
     rows, scores = soft_oks_nms(*people, sigmas, config.oks_threshold)
     return _chosen(poses, rows, poses.keypoints[rows], scores)
-
-
-def _with_keypoints(poses: Poses, rows: np.ndarray, keypoints: np.ndarray) -> Poses:
-    """Return ``rows`` with other keypoints (M, K, 3), best first.
-
-    A score changes by as much as the score that an estimator gives.
-    """
-    box_scores = poses.box_scores.take(rows)
-    before = pose_scores(poses.keypoints.take(rows, axis=0), box_scores)
-    after = pose_scores(keypoints, box_scores)
-    scores = np.minimum(poses.scores.take(rows) * after / np.maximum(before, TINY), 1)
-    order = np.argsort(-scores, kind="stable")
-    return _chosen(poses, rows[order], keypoints[order], scores[order])
 
 
 def _chosen(poses: Poses, rows: np.ndarray, keypoints: np.ndarray, scores: np.ndarray) -> Poses:
