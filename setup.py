@@ -26,7 +26,7 @@ setup(
     ],
     extras_require={
         "eval": ["matplotlib>=3.7", "pycocotools>=2.0.6"],  # alphapose eval
-        "export": ["onnx>=1.16", "onnxscript>=0.5"],  # alphapose models --export
+        "export": ["onnx>=1.16", "onnxscript>=0.5"],  # alphapose models export
     },
     package_dir={"": "."},  # makes editable installs a plain .pth file, which the messages can join
     packages=find_packages(include=["alphapose_ros", "alphapose_ros.*"]),
@@ -34,7 +34,10 @@ setup(
     data_files=[
         (f"share/alphapose_ros/{folder}", glob(f"{folder}/*.*"))
         # msg: for bags without ROS
-        for folder in ("config", "config/pose_nms", "config/training", "launch", "msg", "rviz")
+        for folder in (
+            *("config", "config/paper", "config/pose_nms", "config/training"),
+            *("launch", "msg", "rviz"),
+        )
     ],
     entry_points={"console_scripts": ["alphapose = alphapose_ros.cli:main"]},
     options={"build": {"build_base": build.name}},

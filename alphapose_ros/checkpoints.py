@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from alphapose_ros.architectures import Architecture, recognise
+from alphapose_ros.darknet import DarknetError, read_darknet
+from alphapose_ros.zoo import fitting
+
 SHOWN = 3  # names of keys in an error
+WRAPPERS = ("state_dict", "model")  # under which trainers put the weights among other things
+PARALLEL = "module."  # before every name, when saved from a network spread over several devices
+FETCH = "fetch or export it again"
+CODE = "GLOBAL"  # how pickles name functions, and PyTorch those that it refuses
 
 
 class CheckpointError(ValueError):
@@ -22,9 +29,11 @@ def load_checkpoint(module: nn.Module, path: str | Path) -> nn.Module:
     """Fill ``module`` with the weights in a file; every name and shape must fit.
 
     Args:
-        module: the network; its own dtype and device stay.
-        path: .safetensors, or .pth / .pt / .tar holding a state dict, bare or under
-            ``state_dict`` or ``model``.
+        module: the network; its own dtype and device stay. One on the meta device takes over the
+            memory into which the file is read, so that the weights are never there twice; it is
+            then on the processor.
+        path: .safetensors, Darknet's .weights, or .pth / .pt / .tar holding a state dict, bare or
+            under ``state_dict`` or ``model``.
 
     Returns:
         ``module``.
@@ -34,38 +43,118 @@ def load_checkpoint(module: nn.Module, path: str | Path) -> nn.Module:
         CheckpointError: the file is damaged, holds more than tensors, or does not fit.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"weights file {path} does not exist; `alphapose models` lists what is there"
-        )
-    state = _read(path)
     expected = module.state_dict()
+    state = _read(path, expected)
     problems = _misfits(state, expected)
     if problems:
         raise CheckpointError(
             f"{path}: {len(problems)} of {len(expected)} keys do not fit "
-            f"{type(module).__name__}: {'; '.join(problems[:SHOWN])}. Is this the file of another "
-            "network or skeleton? See `alphapose models`."
+            f"{type(module).__name__}: {'; '.join(problems[:SHOWN])}. {_advice(state)}"
         )
-    module.load_state_dict(state)
+    is_empty = any(tensor.is_meta for tensor in expected.values())
+    if is_empty:
+        state = {name: tensor.to(expected[name].dtype) for name, tensor in state.items()}
+    module.load_state_dict(state, assign=is_empty)
     return module
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
+def load_network(build: Callable[[], nn.Module], path: str | Path) -> nn.Module:
+    """Build a network and fill it from a file, holding its weights once.
+
+    Args:
+        build: makes the network, on whatever device is the default.
+        path: as for load_checkpoint().
+
+    Returns:
+        The network on the processor, in eval mode.
+
+    Raises:
+        FileNotFoundError, CheckpointError: as load_checkpoint().
+    """
+    with torch.device("meta"):
+        network = build()
+    return load_checkpoint(network, path).eval()
+
+
+def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the tensors in a file by name, without reading their values.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it is damaged, holds more than tensors, or has no names (Darknet's).
+    """
+    path = _existing(path)
+    if path.suffix == ".weights":
+        raise CheckpointError(f"{path}: Darknet's form has no names; name the model it is for")
+    if path.suffix == ".safetensors":
+        with _safetensors(path) as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118, no dict
+    return {name: tuple(tensor.shape) for name, tensor in _unpickled(path, "meta").items()}
+
+
+def recognise_file(path: str | Path) -> Architecture:
+    """Return which network the weights in a file are for.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: as read_shapes(), or it is of no network that is known.
+    """
+    shapes = read_shapes(path)
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise CheckpointError(
-            f"{path}: not a readable weights file ({error}); fetch or export it again"
-        ) from error
-    for wrapper in ("state_dict", "model"):
+        return recognise(shapes)
+    except (ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def _read(path: Path, expected: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    _existing(path)
+    if path.suffix == ".weights":
+        try:
+            return read_darknet(path, expected)
+        except DarknetError as error:
+            raise CheckpointError(f"{path}: {error}; {FETCH}") from error
+    if path.suffix == ".safetensors":
+        # What safetensors returns is the file itself, mapped: a copy survives its replacement.
+        with _safetensors(path) as file:
+            return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    return _unpickled(path, "cpu")
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"weights file {path} does not exist; `alphapose models` lists what there is"
+        )
+    return path
+
+
+def _safetensors(path: Path) -> safe_open:
+    try:
+        return safe_open(path, framework="pt")
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: not a readable weights file ({error}); {FETCH}") from error
+
+
+def _unpickled(path: Path, device: str) -> dict[str, Tensor]:
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        if wish := next((line for line in str(error).splitlines() if CODE in line), ""):
+            raise CheckpointError(
+                f"{path}: refused, as it wants to run code when it is read ({wish.strip(' .')}); "
+                "ask for a file of tensors alone, best as .safetensors"
+            ) from None
+        reason = next(iter(str(error).splitlines()), repr(error))
+        raise CheckpointError(f"{path}: not a readable weights file ({reason}); {FETCH}") from error
+    for wrapper in WRAPPERS:
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise CheckpointError(f"{path}: holds no state dict of tensors")
-    return state
+    if state and all(name.startswith(PARALLEL) for name in state):
+        return {name.removeprefix(PARALLEL): tensor for name, tensor in state.items()}
+    return dict(state)
 
 
 def _misfits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
@@ -77,3 +166,14 @@ def _misfits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> lis
         if name in state and state[name].shape != tensor.shape
     ]
     return shapes + missing + strange
+
+
+def _advice(state: Mapping[str, Tensor]) -> str:
+    """Say what the file is for, instead."""
+    try:
+        found = recognise({name: tuple(tensor.shape) for name, tensor in state.items()})
+    except (ValueError, KeyError):
+        return "Is this the file of another network or skeleton? See `alphapose models`."
+    names = [weights.name for weights in fitting(found)]
+    models = f", as of {' or '.join(names)}" if names else ""
+    return f"The file is that of {found}{models}."

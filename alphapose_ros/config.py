@@ -6,6 +6,7 @@ the command line (``--set tracker.max_age_s=3``) and ROS parameters reach it. Al
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -73,11 +74,28 @@ def _checked(name: str, value: Any, default: Any, rules: Rules) -> Any:
 class DetectorConfig(Section):
     """How people are found in the image."""
 
-    name: str = setting("yolox", "Detector", choices=("yolox", "hog", "file"))
+    name: str = setting("yolox", "Detector", choices=("yolox", "yolov3", "hog", "file"))
     model: str = setting(
-        "yolox_nano_person", "For 'yolox': weights by name; see `alphapose models`"
+        "yolox_nano_person",
+        "For 'yolox' and 'yolov3': weights by name, see `alphapose models`; auto: the network that "
+        "`weights` are for",
     )
-    weights: str = setting("", "For 'yolox': weights or graph (.onnx) in place of the model's own")
+    weights: str = setting(
+        "", "For 'yolox' and 'yolov3': weights or graph (.onnx) in place of the model's own"
+    )
+    input_size: int = setting(
+        0,
+        "Side of the square that networks in PyTorch see [px], a multiple of 32; 0: the weights' "
+        "own",
+        low=0,
+        high=4096,
+    )
+    score: str = setting(
+        "product",
+        "What networks say of a box: that there is an object times that it is a person, or the "
+        "first alone (boxes are chosen by the product either way)",
+        choices=("product", "objectness"),
+    )
     boxes_file: str = setting(
         "", "For detector 'file': COCO results or AlphaPose detections (JSON) with boxes per frame"
     )
@@ -106,9 +124,17 @@ class DetectorConfig(Section):
 class PoseConfig(Section):
     """How keypoints are found in a box."""
 
-    model: str = setting("fastpose_small_halpe_136", "Pose weights by name; see `alphapose models`")
+    model: str = setting(
+        "fastpose_small_halpe_136",
+        "Pose weights by name, see `alphapose models`; 'auto': what the file in weights is for",
+    )
     weights: str = setting(
         "", "Weights or graph (.onnx) for the model's network, in place of its own"
+    )
+    input_size: str = setting(
+        "",
+        "Height and width of the crops, such as 256x192, by PyTorch; empty: as the model's own, "
+        "256x192 where 'auto' does not know it",
     )
     decode: str = setting(
         "",
@@ -128,6 +154,25 @@ class PoseConfig(Section):
         False, "Flip test: look at mirrored crops too, by PyTorch, at twice the cost"
     )
     batch_size: int = setting(32, "Most crops in one run of the network", low=1, high=512)
+    hand_model: str = setting(
+        "",
+        "Weights by name, or 'auto', that find each hand anew in a crop of its own; empty: none",
+    )
+    hand_weights: str = setting("", "Weights or graph (.onnx) for the hands, in place of its own")
+    face_model: str = setting(
+        "",
+        "Weights by name, or 'auto', that find each face anew in a crop of its own; empty: none",
+    )
+    face_weights: str = setting("", "Weights or graph (.onnx) for the faces, in place of its own")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sides = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", self.input_size)
+        if self.input_size and (sides is None or any(int(side) % 32 for side in sides.groups())):
+            raise ValueError(
+                f"input_size: {self.input_size!r} is no HEIGHTxWIDTH of multiples of 32 such as "
+                "256x192"
+            )
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Graph:
         self, path: str | Path, inputs: Sequence[str], outputs: Sequence[str], threads: int = 1
     ) -> None:
         if not Path(path).is_file():
-            raise FileNotFoundError(f"graph {path} does not exist; `alphapose models` lists them")
+            raise FileNotFoundError(f"graph {path} does not exist; `alphapose models list` names them")
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), session_options(threads), providers=["CPUExecutionProvider"]
@@ -65,7 +65,7 @@ class Graph:
                 f"{self.path}: goes from {', '.join(sorted(there))} to "
                 f"{', '.join(sorted({*self._shapes} - there))}, expected from "
                 f"{', '.join(sorted(inputs))} to {', '.join(self._outputs)}; export it with "
-                "`alphapose models NAME --export FILE`"
+                "`alphapose models export NAME FILE`"
             )
 
     def shape(self, name: str) -> tuple[int | None, ...]:

@@ -1,58 +1,18 @@
-"""The table of weights: what there is, what it is for, and in which file it lies."""
+"""The weights that there are, by name, and the files in which they lie."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from difflib import get_close_matches
 from pathlib import Path
 
+from alphapose_ros.architectures import Architecture
 from alphapose_ros.devices import Compute
+from alphapose_ros.skeletons import skeleton
+from alphapose_ros.zoo_table import OURS, WEIGHTS, Weights
 
 EMBEDDED = Path(__file__).parent / "models" / "weights"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weights:
-    """One set of weights."""
-
-    name: str
-    task: str  # pose or detection
-    network: str  # name in pose.POSE_NETWORKS, or yolox_nano
-    skeleton: str  # of pose networks
-    input_size: tuple[int, int]  # height, width of the crop or picture [px]
-    decode: str  # of pose networks: name in pose.heatmap.DECODERS
-    file: str  # in models/weights
-    onnx: str  # the same as a graph with decoding inside, in models/weights; "" for none
-    licence: str
-    note: str
-
-
-_ALL = (
-    Weights(
-        name="fastpose_small_halpe_136",
-        task="pose",
-        network="fastpose_small",
-        skeleton="halpe_136",
-        input_size=(192, 128),
-        decode="combined",
-        file="fastpose_small_halpe_136.safetensors",
-        onnx="fastpose_small_halpe_136.onnx",
-        licence="Apache-2.0",
-        note="version 1: bodies of everyday poses; feet, face and hands rough",
-    ),
-    Weights(
-        name="yolox_nano_person",
-        task="detection",
-        network="yolox_nano",
-        skeleton="",
-        input_size=(416, 416),
-        decode="",
-        file="yolox_nano_person.safetensors",
-        onnx="yolox_nano_person.onnx",
-        licence="Apache-2.0",
-        note="version 1: people only, misses tiny and mostly hidden ones",
-    ),
-)
-ZOO = {weights.name: weights for weights in _ALL}
+ZOO = {weights.name: weights for weights in WEIGHTS}
 
 
 def find_weights(name: str, task: str = "") -> Weights:
@@ -63,29 +23,114 @@ def find_weights(name: str, task: str = "") -> Weights:
         task: what they must be for; "" for any.
 
     Raises:
-        ValueError: there is none; the known names are given.
+        ValueError: there is none; names like it are given.
     """
-    known = [weights.name for weights in _ALL if task in ("", weights.task)]
+    known = [weights.name for weights in ZOO.values() if task in ("", weights.task)]
     if name not in known:
         kind = f"{task} model" if task else "model"
-        raise ValueError(f"unknown {kind} {name!r}; known are {', '.join(known)}")
+        alike = get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"do you mean {' or '.join(alike)}? " if alike else ""
+        raise ValueError(f"unknown {kind} {name!r}; {hint}`alphapose models list` has them all")
     return ZOO[name]
 
 
+def fitting(architecture: Architecture) -> tuple[Weights, ...]:
+    """Return the entries for an architecture: those of its network, sizes and outputs."""
+    return tuple(
+        weights
+        for weights in ZOO.values()
+        if weights.task == architecture.task
+        and weights.network == architecture.network
+        and dict(weights.options) == dict(architecture.options)
+        and _outputs(weights) == architecture.outputs
+    )
+
+
+def _outputs(weights: Weights) -> int:
+    return len(skeleton(weights.skeleton).names) if weights.skeleton else weights.classes
+
+
+def is_embedded(weights: Weights) -> bool:
+    """Return whether ``weights`` come with the package."""
+    return weights.name in {ours.name for ours in OURS}
+
+
+def cache_folder() -> Path:
+    """Return the folder of the weights that do not come with the package, there or not.
+
+    ``ALPHAPOSE_ROS_CACHE``, else ``XDG_CACHE_HOME``/alphapose_ros, else ~/.cache/alphapose_ros.
+    """
+    if own := os.environ.get("ALPHAPOSE_ROS_CACHE"):
+        return Path(own).expanduser()
+    caches = os.environ.get("XDG_CACHE_HOME")
+    return (Path(caches) if caches else Path.home() / ".cache") / "alphapose_ros"
+
+
 def weights_path(weights: Weights) -> Path:
-    """Return where the file of ``weights`` lies."""
-    return EMBEDDED / weights.file
+    """Return where the file of ``weights`` lies, or will lie.
+
+    Raises:
+        ValueError: they are a graph only.
+    """
+    if not weights.file:
+        raise ValueError(
+            f"{weights.name} is an ONNX graph only; use runtime 'onnx' and device 'cpu'"
+        )
+    return _folder(weights) / weights.file
 
 
 def graph_path(weights: Weights) -> Path:
-    """Return where the graph of ``weights`` lies.
+    """Return where the graph of ``weights`` lies, or will lie.
 
     Raises:
         ValueError: they have none.
     """
     if not weights.onnx:
         raise ValueError(f"{weights.name} has no ONNX graph; use runtime 'torch'")
-    return EMBEDDED / weights.onnx
+    return _folder(weights) / weights.onnx
+
+
+def main_path(weights: Weights) -> Path:
+    """Return where that of ``weights`` lies, or will lie, which is fetched: file or graph."""
+    return weights_path(weights) if weights.file else graph_path(weights)
+
+
+def _folder(weights: Weights) -> Path:
+    return EMBEDDED if is_embedded(weights) else cache_folder()
+
+
+def how_to_get(weights: Weights) -> str:
+    """Return in a sentence how one comes by the file of ``weights``."""
+    if weights.url:
+        return f"fetch it by `alphapose models download {weights.name}`"
+    if weights.location:
+        return (
+            f"no command can fetch it: get that of {weights.official} by hand from "
+            f"{weights.location} and save it under this name"
+        )
+    if is_embedded(weights):
+        return "it belongs to the package: install that again"
+    return "nobody has published it: train your own (docs/training.md) and put it there"
+
+
+def require_file(weights: Weights, runtime: str = "") -> Path:
+    """Return the file of ``weights``, which must be there. Nothing is fetched.
+
+    Args:
+        weights: an entry of the table.
+        runtime: which will read it: "onnx", "torch", or "" for the file that is fetched.
+
+    Raises:
+        FileNotFoundError: it is not there; the message says how to get it.
+        ValueError: there is none for this runtime.
+    """
+    paths = {"onnx": graph_path, "torch": weights_path, "": main_path}
+    path = paths[runtime](weights)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{weights.name} lacks its file {path.name} in {path.parent}; {how_to_get(weights)}"
+        )
+    return path
 
 
 def pick_file(weights: Weights, own_file: str, compute: Compute) -> tuple[str, Path]:
@@ -98,6 +143,7 @@ def pick_file(weights: Weights, own_file: str, compute: Compute) -> tuple[str, P
 
     Raises:
         ValueError: the runtime asked for cannot read the file that is there.
+        FileNotFoundError: the network's own file is not there; the message says how to get it.
     """
     is_graph = Path(own_file).suffix == ".onnx"
     has_graph = is_graph if own_file else bool(weights.onnx)
@@ -111,4 +157,4 @@ def pick_file(weights: Weights, own_file: str, compute: Compute) -> tuple[str, P
         )
     if own_file:
         return runtime, Path(own_file)
-    return runtime, graph_path(weights) if runtime == "onnx" else weights_path(weights)
+    return runtime, require_file(weights, runtime)

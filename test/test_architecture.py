@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "alphapose_ros"
 LAYERS = [  # a module imports from its own row and from those above it
     "frame skeletons config boxes keypoints matching images mailbox zoo checkpoints files devices "
-    "runtimes",
+    "runtimes architectures darknet downloads zoo_table",
     "detection pose suppression reid tracking lifting messages",
     "pipeline models",
     "io offline training evaluation",
@@ -24,6 +24,7 @@ DOORS = ("nodes", "cli")  # nobody imports these two
 BASE_NEEDS = {  # what files of the first row import besides NumPy and the standard library
     "checkpoints": {"torch", "safetensors"},
     "config": {"yaml"},
+    "darknet": {"torch"},
     "matching": {"scipy"},
     "runtimes": {"onnxruntime"},
 }

@@ -1,13 +1,25 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from alphapose_ros.checkpoints import CheckpointError, load_checkpoint
+from alphapose_ros.checkpoints import (
+    CheckpointError,
+    load_checkpoint,
+    load_network,
+    read_shapes,
+)
+from alphapose_ros.pose import build_pose_network
+from alphapose_ros.zoo import ZOO
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def network():
@@ -81,9 +93,95 @@ class Trap:
         return eval, ("open('sprung', 'w').close()",)
 
 
-def test_a_file_cannot_run_code(tmp_path, monkeypatch):
+@pytest.mark.parametrize("form", ["pickle", "archive", "legacy"])
+@pytest.mark.parametrize("read", [lambda path: load_checkpoint(network(), path), read_shapes])
+def test_a_file_that_wants_to_run_code_is_refused(tmp_path, monkeypatch, form, read):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "weights.pth").write_bytes(pickle.dumps({"state_dict": Trap()}))
-    with pytest.raises(CheckpointError):
-        load_checkpoint(network(), tmp_path / "weights.pth")
+    path = tmp_path / "weights.pth"
+    content = {"state_dict": {"0.weight": torch.zeros(1), "more": Trap()}}
+    if form == "pickle":
+        path.write_bytes(pickle.dumps({"state_dict": Trap()}, protocol=2))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=form == "archive")
+    with pytest.raises(
+        CheckpointError, match=r"weights.pth: refused, as it wants to run code.*eval"
+    ):
+        read(path)
     assert not (tmp_path / "sprung").exists()
+
+
+def test_names_of_a_network_spread_over_devices_lose_their_prefix(tmp_path, state):
+    torch.save({f"module.{name}": tensor for name, tensor in state.items()}, tmp_path / "w.pth")
+    loaded = load_checkpoint(network(), tmp_path / "w.pth").state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in state.items())
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_an_empty_network_takes_over_what_is_read(tmp_path, state, suffix, dtype):
+    path = tmp_path / f"weights{suffix}"
+    state = {n: t.to(dtype) if t.is_floating_point() else t for n, t in state.items()}
+    torch.save(state, path) if suffix == ".pth" else save_file(state, path)
+    with torch.device("meta"):
+        empty = network()
+    loaded = load_checkpoint(empty, path)
+    assert loaded is empty
+    assert loaded[0].weight.requires_grad
+    for name, tensor in loaded.state_dict().items():
+        assert tensor.device.type == "cpu"
+        torch.testing.assert_close(tensor, state[name].to(tensor.dtype), atol=0, rtol=0)
+    assert loaded[0].weight.dtype == torch.float32
+    path.write_bytes(b"")  # whoever replaces the file does not reach into the network
+    assert torch.equal(loaded[0].weight, state["0.weight"].float())
+    assert not load_network(network, written_again(path, state)).training
+
+
+def written_again(path, state):
+    torch.save(state, path.with_suffix(".pth"))
+    return path.with_suffix(".pth")
+
+
+def test_weights_are_there_once_while_they_load(tmp_path):
+    path = tmp_path / "large.pth"
+    torch.save({"weight": torch.zeros(2**24), "bias": torch.zeros(1)}, path)  # 64 MiB
+    build = "nn.ParameterDict(dict(weight=torch.zeros(2**24), bias=torch.zeros(1)))"
+    script = f"""
+import torch
+from torch import nn
+from alphapose_ros.checkpoints import load_network
+def peak():
+    status = open("/proc/self/status").read()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+before = peak()
+network = load_network(lambda: {build}, {str(path)!r})
+print(peak() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert 60 < float(done.stdout) < 100  # MiB
+
+
+def test_shapes_are_read_from_every_form(tmp_path, state):
+    torch.save({"model": state, "epoch": 3}, tmp_path / "w.pth")
+    torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    save_file(state, tmp_path / "w.safetensors")
+    expected = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    for name in ("w.pth", "old.pth", "w.safetensors"):
+        assert read_shapes(tmp_path / name) == expected, name
+    with pytest.raises(CheckpointError, match="no names"):
+        (tmp_path / "w.weights").write_bytes(b"1234")
+        read_shapes(tmp_path / "w.weights")
+
+
+def test_a_file_of_another_network_is_told_to_be_that(tmp_path):
+    torch.save(build_pose_network("fastpose_res50", "halpe_26").state_dict(), tmp_path / "w.pth")
+    with torch.device("meta"):
+        wrong = build_pose_network("fastpose_res50_dcn", "halpe_136", head_channels=256)
+    with pytest.raises(CheckpointError, match="keys do not fit FastPose") as caught:
+        load_checkpoint(wrong, tmp_path / "w.pth")
+    message = str(caught.value).replace(str(tmp_path), "")
+    assert "duc2.conv.weight is (512, 256, 3, 3), expected (1024, 256, 3, 3)" in message
+    (entry,) = (e.name for e in ZOO.values() if e.file == "halpe26_fast_res50_256x192.pth")
+    assert f"is that of fastpose_res50, 26 keypoints, as of {entry}" in message
+    assert len(message) < 500

@@ -14,7 +14,7 @@ VERBS = {
     "config": "print all settings as a ROS parameter file",
     "eval": "measure results, networks and trackers on a data set",
     "fit-nms": "fit the constants of pose NMS to labelled pictures",
-    "models": "list the weights that there are",
+    "models": "weights: list, show, download, verify, identify, export as graphs",
     "run": "find the people in a video or picture",
     "synth": "render labelled pictures of synthetic people",
     "train": "train a network from a YAML file",

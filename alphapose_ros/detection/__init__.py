@@ -9,6 +9,7 @@ import numpy as np
 from alphapose_ros.boxes import is_usable
 from alphapose_ros.config import DetectorConfig
 from alphapose_ros.detection.boxes_file import FileDetector
+from alphapose_ros.detection.candidates import Candidates
 from alphapose_ros.detection.hog import HogDetector
 from alphapose_ros.detection.letterbox import build_yolox
 from alphapose_ros.detection.nms import nms, soft_nms
@@ -25,6 +26,7 @@ def on_image(detector: Callable[[np.ndarray], Detections]) -> Finder:
 
 DETECTORS: dict[str, Callable[[DetectorConfig, Compute], Finder]] = {
     "yolox": lambda config, compute: on_image(build_yolox(config, compute)),
+    "yolov3": lambda config, compute: on_image(build_yolox(config, compute)),
     "hog": lambda config, compute: on_image(HogDetector(config.hog_smallest_person)),
     "file": lambda config, compute: FileDetector(config.boxes_file),
 }
@@ -52,6 +54,8 @@ class Detector:
         """
         found = self._find(image, index)
         found = found[is_usable(found.boxes) & (found.scores >= self.config.score_threshold)]
+        if isinstance(found, Candidates):
+            found = found.by_objectness()
         return self._thinned(found)[: self.config.max_people]
 
     def _thinned(self, found: Detections) -> Detections:

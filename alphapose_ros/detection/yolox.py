@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,8 @@ from torch.nn import functional
 
 STRIDES = (8, 16, 32)  # image pixels per cell of the three grids
 PRIOR = 0.01  # score of every cell before training: few cells see an object
+
+Network = TypeVar("Network", bound="YOLOX")
 
 
 class Conv(nn.Module):
@@ -88,13 +91,13 @@ class CSPLayer(nn.Module):
 
 
 class SpatialPyramid(nn.Module):
-    """Maxima over three neighbourhoods: (B, channels, H, W) -> the same."""
+    """Maxima over three neighbourhoods: (B, in, H, W) -> (B, out, H, W)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv1 = Conv(channels, channels // 2)
+        self.conv1 = Conv(inputs, inputs // 2)
         self.m = nn.ModuleList(nn.MaxPool2d(size, 1, size // 2) for size in (5, 9, 13))
-        self.conv2 = Conv(4 * (channels // 2), channels)
+        self.conv2 = Conv(4 * (inputs // 2), outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv1(x)
@@ -113,7 +116,7 @@ class CSPDarknet(nn.Module):
             outputs = factor * channels
             down = conv3x3(outputs // 2, outputs, stride=2, depthwise=depthwise)
             csp = CSPLayer(outputs, outputs, count, shortcut=not is_last, depthwise=depthwise)
-            return [down, SpatialPyramid(outputs), csp] if is_last else [down, csp]
+            return [down, SpatialPyramid(outputs, outputs), csp] if is_last else [down, csp]
 
         self.dark2 = nn.Sequential(*layers(2, count))
         self.dark3 = nn.Sequential(*layers(4, 3 * count))
@@ -215,6 +218,13 @@ class YOLOX(nn.Module):
         return self.head(self.backbone(images))
 
 
+class DecodedYOLOX(YOLOX):
+    """YOLOX as a detector, not to be trained: (B, 3, H, W) -> rows, as decode_rows() gives them."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return decode_rows(super().forward(images), *images.shape[2:])
+
+
 def conv3x3(inputs: int, outputs: int, stride: int = 1, *, depthwise: bool) -> Conv | DepthwiseConv:
     """Return a 3x3 convolution of one kind or the other."""
     return (DepthwiseConv if depthwise else Conv)(inputs, outputs, 3, stride)
@@ -236,10 +246,44 @@ def yolox(size: str, classes: int = 1) -> YOLOX:
     Raises:
         ValueError: there is no such size.
     """
+    return _of_size(YOLOX, size, classes)
+
+
+def yolox_nano(classes: int = 80) -> DecodedYOLOX:
+    """Return the smallest detector, for little processors."""
+    return _of_size(DecodedYOLOX, "yolox_nano", classes)
+
+
+def yolox_tiny(classes: int = 80) -> DecodedYOLOX:
+    """Return the detector of size tiny."""
+    return _of_size(DecodedYOLOX, "yolox_tiny", classes)
+
+
+def yolox_s(classes: int = 80) -> DecodedYOLOX:
+    """Return the detector of size s."""
+    return _of_size(DecodedYOLOX, "yolox_s", classes)
+
+
+def yolox_m(classes: int = 80) -> DecodedYOLOX:
+    """Return the detector of size m."""
+    return _of_size(DecodedYOLOX, "yolox_m", classes)
+
+
+def yolox_l(classes: int = 80) -> DecodedYOLOX:
+    """Return the detector of size l."""
+    return _of_size(DecodedYOLOX, "yolox_l", classes)
+
+
+def yolox_x(classes: int = 80) -> DecodedYOLOX:
+    """Return the largest detector."""
+    return _of_size(DecodedYOLOX, "yolox_x", classes)
+
+
+def _of_size(kind: type[Network], size: str, classes: int) -> Network:
     if size not in SIZES:
         raise ValueError(f"unknown detector network {size!r}; known are {', '.join(SIZES)}")
     depth, width, depthwise = SIZES[size]
-    return YOLOX(classes, depth=depth, width=width, depthwise=depthwise)
+    return kind(classes, depth=depth, width=width, depthwise=depthwise)
 
 
 def grid(height: int, width: int, *, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
@@ -258,6 +302,24 @@ def grid(height: int, width: int, *, device: torch.device | None = None) -> tupl
         corners.append(stride * torch.stack((x, y), dim=-1).reshape(-1, 2))
         strides.append(torch.full((len(corners[-1]),), float(stride), device=device))
     return torch.cat(corners), torch.cat(strides)
+
+
+def decode_rows(predictions: Tensor, height: int, width: int) -> Tensor:
+    """Turn predictions of an image into rows of plain numbers.
+
+    Args:
+        predictions: (B, A, 5 + classes), as YOLOX returns them.
+        height: of the network's input [px].
+        width: of the network's input [px].
+
+    Returns:
+        (B, A, 5 + classes): centre x, y, width, height [px of the input], and in [0, 1] that there
+        is an object, and its classes.
+    """
+    corners, strides = grid(height, width, device=predictions.device)
+    centres = predictions[..., :2] * strides[:, None] + corners
+    sizes = predictions[..., 2:4].exp() * strides[:, None]
+    return torch.cat((centres, sizes, predictions[..., 4:].sigmoid()), dim=-1)
 
 
 def decode_boxes(predictions: Tensor, corners: Tensor, strides: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alphapose_ros.config import Config
-from alphapose_ros.zoo import find_weights
+from alphapose_ros.pose import find_model
 
 ONE_STEP = {"integral": "one_step", "combined": "combined_one_step"}  # by what it is set against
 
@@ -98,7 +98,7 @@ def variants(
             for variant in ABLATIONS[name].variants
             if has_poses or not variant.finding.get("true_poses")
         )
-    two_step = find_weights(config.pose.model, "pose").decode
+    two_step = find_model(config.pose).decode
     if two_step not in ONE_STEP:
         raise ValueError(
             f"weights {config.pose.model!r} are decoded by {two_step!r}, which normalises nothing; "

@@ -15,11 +15,11 @@ import numpy as np
 from alphapose_ros.boxes import is_usable
 from alphapose_ros.config import DetectorConfig, leaves
 from alphapose_ros.detection import build_detector
+from alphapose_ros.detection.choice import NETWORK_DETECTORS, choose
 from alphapose_ros.devices import Compute
 from alphapose_ros.evaluation.fields import Entry, read_list
 from alphapose_ros.evaluation.records import Picture, Truth
 from alphapose_ros.frame import Detections
-from alphapose_ros.zoo import find_weights, pick_file
 
 PERSON = 1  # category_id
 
@@ -105,10 +105,8 @@ class DetectedBoxes:
     def described(self) -> dict[str, Any]:
         """Return the detector's settings, and the digest of its weights."""
         found = {f"detector.{name}": value for name, (value, _) in leaves(self._config).items()}
-        if self._config.name == "yolox":
-            weights = find_weights(self._config.model, "detection")
-            _, file = pick_file(weights, self._config.weights, self._compute)
-            found["detector.weights"] = file_digest(file)
+        if self._config.name in NETWORK_DETECTORS:
+            found["detector.weights"] = file_digest(choose(self._config, self._compute).file)
         return {"boxes": "detected", "min_box_score": self._min_score, **found}
 
 

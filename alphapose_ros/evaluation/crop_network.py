@@ -12,11 +12,10 @@ import numpy as np
 from alphapose_ros.config import Config
 from alphapose_ros.devices import pick_compute
 from alphapose_ros.frame import Detections
-from alphapose_ros.pose import build_backend
+from alphapose_ros.pose import build_backend, find_model
 from alphapose_ros.pose.crop import crop_boxes, crop_people
 from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.skeletons import skeleton as find_skeleton
-from alphapose_ros.zoo import find_weights
 
 Run = Callable[[np.ndarray, np.ndarray], np.ndarray]  # crops, regions -> keypoints (N, K, 3)
 
@@ -54,7 +53,7 @@ def build_crop_network(
     compute = pick_compute(config.device, config.runtime, config.threads)
     decode, flip = decode or config.pose.decode, flip or config.pose.flip
     backend, file = build_backend(config.pose, compute, decode=decode, flip=flip)
-    weights = find_weights(config.pose.model, "pose")
+    weights = find_model(config.pose)
     return CropNetwork(
         run=backend.on_crops,
         skeleton=find_skeleton(weights.skeleton),

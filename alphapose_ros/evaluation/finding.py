@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from alphapose_ros.config import Config, leaves, with_values
+from alphapose_ros.detection.choice import NETWORK_DETECTORS, choose
 from alphapose_ros.devices import pick_compute
 from alphapose_ros.evaluation import data_set
 from alphapose_ros.evaluation.ablations import Variant
@@ -23,14 +24,14 @@ from alphapose_ros.evaluation.inference import DETECTED, TRUE, InferenceOptions,
 from alphapose_ros.evaluation.records import Truth
 from alphapose_ros.evaluation.results import write_results
 from alphapose_ros.evaluation.videos import Video, mot_videos, posetrack_videos
+from alphapose_ros.pose import find_model
 from alphapose_ros.skeletons import skeleton
-from alphapose_ros.zoo import find_weights, pick_file
+from alphapose_ros.zoo import pick_file
 
 VIDEOS: dict[str, Callable[..., Iterator[Video]]] = {  # data sets whose pictures are videos
     "posetrack": posetrack_videos,
     "mot": mot_videos,
 }
-NETWORK_DETECTORS = ("yolox",)
 MADE_WITH = "made_with.json"
 HARMLESS = ("images", "device", "runtime", "threads")  # only rounding depends on them, if anything
 
@@ -102,7 +103,7 @@ class Finding:
                 raise ValueError(f"boxes: {self.boxes!r} is neither true nor detected, for videos")
         else:
             given, kind = {"true_poses": self.true_poses, "rate": self.rate_hz}, "videos"
-            network = skeleton(find_weights(self.config.pose.model, "pose").skeleton)
+            network = skeleton(find_model(self.config.pose).skeleton)
             if not set(network.names) & set(truth.skeleton.names):
                 raise ValueError(
                     f"pose.model: {self.config.pose.model!r} finds the keypoints of {network.id}, "
@@ -161,13 +162,10 @@ class Finding:
 def weights_digests(config: Config) -> dict[str, str]:
     """Return the SHA-256 of the files of all networks that ``config`` names."""
     compute = pick_compute(config.device, config.runtime, config.threads)
-    files = {"pose": (config.pose.model, config.pose.weights, "pose")}
+    files = {"pose": pick_file(find_model(config.pose), config.pose.weights, compute)[1]}
     if config.detector.name in NETWORK_DETECTORS:
-        files["detector"] = (config.detector.model, config.detector.weights, "detection")
-    return {
-        f"{name}.sha256": file_digest(pick_file(find_weights(model, task), own, compute)[1])
-        for name, (model, own, task) in files.items()
-    }
+        files["detector"] = choose(config.detector, compute).file
+    return {f"{name}.sha256": file_digest(file) for name, file in files.items()}
 
 
 def labels_digest(truth: Any) -> str:

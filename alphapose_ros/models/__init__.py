@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from alphapose_ros.checkpoints import load_checkpoint
+from alphapose_ros.models.official import build_official
 
-__all__ = ["load_checkpoint"]
+__all__ = ["build_official", "load_checkpoint"]

@@ -22,7 +22,7 @@ from alphapose_ros.models.chain import Chain
 from alphapose_ros.pose import build_pose_network
 from alphapose_ros.pose.heatmap import locate
 from alphapose_ros.pose.torch_backend import normalised
-from alphapose_ros.zoo import Weights, weights_path
+from alphapose_ros.zoo import Weights, require_file
 
 OPSET, IR_VERSION = 17, 8  # ONNX Runtime 1.12, the last for the NumPy of Ubuntu 22.04, reads them
 EXPORTER_OPSET = 18  # the lowest that PyTorch's exporter writes
@@ -35,13 +35,14 @@ def export(weights: Weights, path: str | Path, own_file: str | Path = "") -> Non
     Args:
         weights: what to build, for which size of input and with which decoding.
         path: the .onnx file to write.
-        own_file: weights in place of the embedded ones.
+        own_file: weights in place of the entry's own.
 
     Raises:
+        ValueError: the network cannot be written as a graph.
         FileNotFoundError: there are no such weights.
         CheckpointError: they do not fit the network, or half precision cannot hold them.
     """
-    EXPORTERS[weights.task](weights, path, own_file or weights_path(weights))
+    EXPORTERS[weights.task](weights, path, own_file or require_file(weights, "torch"))
 
 
 def export_pose(weights: Weights, path: str | Path, file: str | Path) -> None:
@@ -49,7 +50,8 @@ def export_pose(weights: Weights, path: str | Path, file: str | Path) -> None:
 
     Normalisation and decoding are in the graph: bytes go in, and no heatmaps come out.
     """
-    network = load_checkpoint(build_pose_network(weights.network, weights.skeleton), file)
+    network = build_pose_network(weights.network, weights.skeleton, **weights.options)
+    load_checkpoint(network, file)
     height, width = weights.input_size
 
     def keypoints(heatmaps: Tensor) -> Tensor:
@@ -65,13 +67,20 @@ def export_detector(weights: Weights, path: str | Path, file: str | Path) -> Non
     """Write ``image`` (1, h, w, 3) BGR uint8 -> ``boxes`` (A, 4) x1 y1 x2 y2 [px], ``scores`` (A,).
 
     The boxes are those of all cells; thinning them out is left to the caller.
+
+    Raises:
+        ValueError: it is no YOLOX.
     """
-    network = load_checkpoint(yolox.yolox(weights.network), file).eval()
+    if weights.network not in yolox.SIZES:
+        known = ", ".join(yolox.SIZES)
+        raise ValueError(f"{weights.name}: graphs of detectors are for {known} alone")
+    network = load_checkpoint(yolox.yolox(weights.network, weights.classes), file).eval()
     height, width = weights.input_size
 
     def first_boxes(predictions: Tensor) -> tuple[Tensor, Tensor]:
         boxes, scores = yolox.decode(predictions, height, width)
-        return boxes[0], scores[0, :, 0]
+        chance = scores[0, :, weights.person]
+        return boxes[0], chance * (chance >= scores[0].amax(dim=1))  # no horse is a person too
 
     chain = Chain(as_planes, in_half_precision(network), first_boxes)
     image = torch.zeros(1, height, width, 3, dtype=torch.uint8)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from alphapose_ros.config import PoseConfig
 from alphapose_ros.devices import Compute, has_torch
 from alphapose_ros.pose.estimator import PoseEstimator
+from alphapose_ros.pose.parts import PartsEstimator
 from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.skeletons import skeleton as find_skeleton
-from alphapose_ros.zoo import find_weights, pick_file
+from alphapose_ros.zoo import Weights, find_weights, pick_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,13 +26,44 @@ if TYPE_CHECKING:
     from alphapose_ros.pose.torch_backend import TorchBackend
 
 POSE_NETWORKS = {  # number of keypoints, options -> nn.Module
-    "fastpose_res50": "alphapose_ros.pose.fastpose:fastpose_res50",
-    "fastpose_small": "alphapose_ros.pose.fastpose:fastpose_small",
+    name: f"alphapose_ros.pose.{file}:{name}"
+    for file, names in {
+        "fastpose": (
+            "fastpose_small",
+            "fastpose_res18",
+            "fastpose_res34",
+            "fastpose_res50",
+            "fastpose_res101",
+            "fastpose_res152",
+            "fastpose_res50_dcn",
+            "fastpose_res101_dcn",
+            "fastpose_res152_dcn",
+        ),
+        "fastpose_duc": (
+            "fastpose_duc_res50",
+            "fastpose_duc_res101",
+            "fastpose_duc_res152",
+            "fastpose_duc_se50",
+            "fastpose_duc_se101",
+            "fastpose_duc_se152",
+            "fastpose_duc_shuffle50",
+            "fastpose_duc_shuffle101",
+            "fastpose_duc_shuffle152",
+            "fastpose_duc_dense",
+        ),
+        "simplepose": ("simplepose_res50", "simplepose_res101", "simplepose_res152"),
+        "hrnet": ("hrnet_w32", "hrnet_w48"),
+        "hardnet": ("hardnet_68", "hardnet_85"),
+    }.items()
+    for name in names
 }
-BACKENDS = {  # runtime: weights, file, compute, batch size -> backend
+BACKENDS = {  # runtime, or kind of graph: weights, file, compute, batch size -> backend
     "onnx": "alphapose_ros.pose.onnx_backend:build_onnx_backend",
+    "simcc": "alphapose_ros.pose.simcc:build_simcc_backend",
     "torch": "alphapose_ros.pose.torch_backend:build_torch_backend",
 }
+AUTO = "auto"  # in place of a model's name: what the file of weights is for
+OWN_WEIGHTS = "alphapose_ros.pose.own:own_weights"
 FINE_GROUPS = ("face", "hand", "left_hand", "right_hand")  # small beside a heatmap's pixels
 
 
@@ -55,17 +87,55 @@ def build_pose_network(name: str, skeleton: str, **options: int) -> nn.Module:
     return build(len(find_skeleton(skeleton).names), **options).eval()
 
 
-def build_estimator(config: PoseConfig, compute: Compute) -> PoseEstimator:
+def build_estimator(config: PoseConfig, compute: Compute) -> PoseEstimator | PartsEstimator:
     """Return the estimator that ``config`` describes, with its weights loaded.
 
+    Hands and faces have crops of their own where ``config`` names a model for them.
+
     Raises:
-        ValueError: there is no such model, the runtime cannot read its file, or a graph is asked
-            for heatmaps.
+        ValueError: there is no such model, the runtime cannot read its file, a graph is asked for
+            heatmaps, or the body's skeleton has no hands or face.
         FileNotFoundError: the file is missing.
         CheckpointError, GraphError: the file does not fit.
     """
+    body = _build_one(config, compute)
+    hands = _build_part(config, config.hand_model, config.hand_weights, compute)
+    faces = _build_part(config, config.face_model, config.face_weights, compute)
+    return PartsEstimator(body, hands, faces) if hands or faces else body
+
+
+def _build_one(config: PoseConfig, compute: Compute) -> PoseEstimator:
     backend, _ = build_backend(config, compute, decode=config.decode, flip=config.flip)
-    return PoseEstimator(backend, find_skeleton(find_weights(config.model, "pose").skeleton))
+    return PoseEstimator(backend, find_skeleton(find_model(config).skeleton))
+
+
+def _build_part(
+    config: PoseConfig, model: str, weights: str, compute: Compute
+) -> PoseEstimator | None:
+    if not model:
+        if weights:
+            raise ValueError(f"{weights}: set the model of these weights too, or 'auto'")
+        return None
+    part = replace(config, model=model, weights=weights, decode="", input_size="")
+    return _build_one(part, compute)
+
+
+def find_model(config: PoseConfig) -> Weights:
+    """Return what ``config`` says of the network and its weights.
+
+    Raises:
+        ValueError: there is no such model; for "auto", the file does not say what it is for.
+        FileNotFoundError: for "auto", there is no such file.
+        CheckpointError: for "auto", it is damaged.
+    """
+    if config.model == AUTO:
+        weights = resolve_name(OWN_WEIGHTS)(config.weights)
+    else:
+        weights = find_weights(config.model, "pose")
+    if config.input_size:
+        height, width = map(int, config.input_size.split("x"))
+        weights = replace(weights, input_size=(height, width))
+    return weights
 
 
 def build_backend(
@@ -83,29 +153,31 @@ def build_backend(
     Raises:
         ValueError, FileNotFoundError, CheckpointError, GraphError: as build_estimator().
     """
-    weights = find_weights(config.model, "pose")
-    if decode or flip:
-        compute = _giving_heatmaps(compute, config.weights)
+    weights = find_model(config)
+    if decode or flip or config.input_size:
+        compute = _with_torch(compute, config.weights)
     runtime, file = pick_file(weights, config.weights, compute)
     weights = replace(weights, decode=decode or weights.decode)
-    backend = resolve_name(BACKENDS[runtime])(weights, file, compute, config.batch_size)
+    kind = weights.preprocess if runtime == "onnx" and weights.preprocess else runtime
+    backend = resolve_name(BACKENDS[kind])(weights, file, compute, config.batch_size)
     if flip:
         order = find_skeleton(weights.skeleton).flip_order
         backend = replace(backend, flip_order=tuple(order.tolist()))
     return backend, file
 
 
-def _giving_heatmaps(compute: Compute, own_file: str) -> Compute:
+def _with_torch(compute: Compute, own_file: str) -> Compute:
+    usual = "leave pose.flip, pose.decode and pose.input_size as they are by default"
     if compute.runtime == "onnx" or own_file.endswith(".onnx"):
         raise ValueError(
-            "the flip test and other decodings need heatmaps, which ONNX graphs do not give; use "
-            "runtime 'auto' or 'torch' and pose.weights that are no .onnx, or leave pose.flip and "
-            "pose.decode as they are by default"
+            "the flip test, other decodings and other sizes of crops are not for ONNX graphs, "
+            "which give keypoints of one size of crops; use runtime 'auto' or 'torch' and "
+            f"pose.weights that are no .onnx, or {usual}"
         )
     if not has_torch():
         raise ValueError(
-            "the flip test and other decodings need PyTorch; pip install torch safetensors, or "
-            "leave pose.flip and pose.decode as they are by default"
+            "the flip test, other decodings and other sizes of crops need PyTorch; "
+            f"pip install torch safetensors, or {usual}"
         )
     return replace(compute, runtime="torch")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
 
-from alphapose_ros.pose.resnet import BasicBlock, Bottleneck, ResNet
+from alphapose_ros.pose.resnet import BasicBlock, DeformableBottleneck, ResNet, resnet
 
 
 class DUC(nn.Module):
@@ -55,9 +57,29 @@ class FastPose(nn.Module):
         return self.conv_out(self.duc2(self.duc1(x)))
 
 
-def fastpose_res50(num_keypoints: int, head_channels: int = 128) -> FastPose:
-    """The paper's FastPose50; ``head_channels`` is 256 in the larger official whole-body models."""
-    return FastPose(ResNet(Bottleneck, (3, 4, 6, 3)), num_keypoints, (256, head_channels))
+def fastpose(
+    num_keypoints: int, head_channels: int = 128, *, depth: int, deformable: bool = False
+) -> FastPose:
+    """Return the FastPose of one size.
+
+    Args:
+        num_keypoints: K.
+        head_channels: 128, or 256 in the larger official whole-body networks.
+        depth: of the residual backbone; official are 50 and 152.
+        deformable: deformable convolutions in all blocks of the last three stages; depth >= 50.
+    """
+    backbone = resnet(depth, later_block=DeformableBottleneck if deformable else None)
+    return FastPose(backbone, num_keypoints, (256, head_channels))
+
+
+fastpose_res18 = partial(fastpose, depth=18)
+fastpose_res34 = partial(fastpose, depth=34)
+fastpose_res50 = partial(fastpose, depth=50)  # the paper's FastPose50
+fastpose_res101 = partial(fastpose, depth=101)
+fastpose_res152 = partial(fastpose, depth=152)  # the paper's FastPose152
+fastpose_res50_dcn = partial(fastpose, depth=50, deformable=True)
+fastpose_res101_dcn = partial(fastpose, depth=101, deformable=True)
+fastpose_res152_dcn = partial(fastpose, depth=152, deformable=True)
 
 
 def fastpose_small(num_keypoints: int) -> FastPose:

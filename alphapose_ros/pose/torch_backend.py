@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alphapose_ros.checkpoints import load_checkpoint
+from alphapose_ros.checkpoints import load_network
 from alphapose_ros.devices import Compute
 from alphapose_ros.pose import build_pose_network
 from alphapose_ros.pose.crop import MEAN_RGB, crop_boxes, crop_people
@@ -75,6 +76,7 @@ def build_torch_backend(
         CheckpointError: it does not fit the network.
     """
     torch.set_num_threads(compute.threads)
-    network = load_checkpoint(build_pose_network(weights.network, weights.skeleton), file)
+    build = partial(build_pose_network, weights.network, weights.skeleton, **weights.options)
     device = torch.device(compute.device)
-    return TorchBackend(network.to(device), weights.input_size, device, batch_size, weights.decode)
+    network = load_network(build, file).to(device)
+    return TorchBackend(network, weights.input_size, device, batch_size, weights.decode)

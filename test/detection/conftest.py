@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from importlib.util import module_from_spec, spec_from_file_location
 
 import cv2
 import pytest
@@ -12,6 +13,22 @@ from torch import nn
 
 from alphapose_ros.detection.letterbox import letterbox
 from alphapose_ros.detection.yolox import Conv, yolox
+
+
+@pytest.fixture(scope="session")
+def fill_by_name(data):
+    """Give every tensor of a network the numbers that follow from its name."""
+    spec = spec_from_file_location("seeded", data / "reference/seeded.py")
+    seeded = module_from_spec(spec)
+    spec.loader.exec_module(seeded)
+
+    def fill(network, gain):
+        shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+        state = seeded.seeded_state(shapes, gain)
+        network.load_state_dict({name: torch.tensor(values) for name, values in state.items()})
+        return network
+
+    return fill
 
 
 @pytest.fixture(scope="session")

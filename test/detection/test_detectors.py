@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from alphapose_ros.boxes import iou
 from alphapose_ros.config import DetectorConfig
 from alphapose_ros.detection import DETECTORS, build_detector
-from alphapose_ros.detection.yolox import yolox
+from alphapose_ros.detection.networks import build_detection_network
 from alphapose_ros.devices import Compute
 from alphapose_ros.frame import Detections
 
@@ -31,15 +31,22 @@ def boxes_file(tmp_path):
 
 @pytest.fixture(scope="module")
 def random_weights(tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    save_file(yolox("yolox_nano").state_dict(), path)
-    return path
+    """Weights that find nobody, for each detector that has a network."""
+    folder = tmp_path_factory.mktemp("weights")
+    for name, network in (("yolox", "yolox_nano"), ("yolov3", "yolov3")):
+        save_file(build_detection_network(network, 1).state_dict(), folder / f"{name}.safetensors")
+    return folder
 
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_every_detector_gives_detections_of_a_grey_image(name, boxes_file, random_weights):
     config = DetectorConfig(
-        name=name, boxes_file=str(boxes_file), weights=str(random_weights), score_threshold=0.5
+        name=name,
+        model="auto",
+        boxes_file=str(boxes_file),
+        weights=str(random_weights / f"{name}.safetensors"),
+        score_threshold=0.5,
+        input_size=64,
     )
     detector = build_detector(config, Compute(runtime="torch"))
     found = detector(np.full((120, 160, 3), 127, np.uint8), 0)
@@ -58,6 +65,24 @@ def test_boxes_of_a_file_come_with_their_frame(boxes_file):
     np.testing.assert_array_equal(detector(image, 2).boxes, [[10, 20, 40, 80]])
     np.testing.assert_array_equal(detector(image, 7).boxes, [[0, 0, 5, 5]])
     assert len(detector(image, 3)) == 0
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [  # COCO's results; AlphaPose's detections
+        [{"image_id": 785, "category_id": 1, "bbox": [1.5, 2, 3, 4], "score": 0.5}],
+        [{"image_id": "000000000785.jpg", "category_id": 1.0, "bbox": [1.5, 2, 3, 4], "score": 2}],
+        [{"image_id": "val2017/000000000785.jpg", "bbox": [1.5, 2, 3, 4], "score": 0.5, "idx": 0}],
+        [{"image_id": 785.0, "category_id": 1, "bbox": [1.5, 2, 3, 4], "score": 0.5}],
+    ],
+)
+def test_both_forms_of_files_are_read(tmp_path, entries):
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps(entries))
+    detector = build_detector(DetectorConfig(name="file", boxes_file=str(path)))
+    found = detector(np.zeros((100, 200, 3), np.uint8), 785)
+    np.testing.assert_array_equal(found.boxes, [[1.5, 2, 4.5, 6]])
+    assert found.scores[0] == min(entries[0]["score"], 1)
 
 
 @pytest.mark.parametrize(

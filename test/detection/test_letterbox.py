@@ -3,13 +3,19 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from safetensors.torch import save_file
 
 from alphapose_ros.checkpoints import CheckpointError
 from alphapose_ros.config import DetectorConfig
-from alphapose_ros.detection.letterbox import LetterboxDetector, build_yolox, letterbox
+from alphapose_ros.detection.letterbox import (
+    PREPROCESSING,
+    LetterboxDetector,
+    build_yolox,
+    letterbox,
+)
 from alphapose_ros.detection.yolox import yolox
 from alphapose_ros.devices import Compute
 from alphapose_ros.models.export import export
@@ -40,11 +46,12 @@ def bright_box(square):
     return np.array([box], np.float32), np.array([0.9], np.float32)
 
 
+@pytest.mark.parametrize("name", PREPROCESSING)
 @pytest.mark.parametrize("shape", [(480, 640), (640, 480), (40, 60), (416, 416), (1080, 1920)])
-def test_boxes_come_back_to_where_they_were(shape):
+def test_boxes_come_back_to_where_they_were(shape, name):
     box = [0.25 * shape[1], 0.5 * shape[0], 0.75 * shape[1], 0.9 * shape[0]]
     image = two_people(np.zeros((*shape, 3), np.uint8), np.round(box).astype(int))
-    found = LetterboxDetector(bright_box, 416)(image)
+    found = LetterboxDetector(bright_box, 416, PREPROCESSING[name])(image)
     pixel = max(shape) / 416  # of the square, in the image
     np.testing.assert_allclose(found.boxes[0], box, atol=1.5 * max(pixel, 1))
 
@@ -56,6 +63,37 @@ def test_each_direction_has_its_own_factor():
     np.testing.assert_allclose(found.boxes, [[0, 20, 2000, 40]])
 
 
+def test_a_square_with_the_image_in_its_middle():
+    # 60 rows of 201 become 60 * 64 / 201 = 19.1, of which 19 are there, under 22 rows of grey.
+    preprocessing = PREPROCESSING["yolov3"]
+    square = preprocessing(np.full((60, 201, 3), 7, np.uint8), 64)
+    assert (square.corner, square.size) == ((0, 22), (64, 19))
+    assert (square.pixels[22:41] == 7).all()
+    assert (square.pixels[:22] == 128).all()
+    assert (square.pixels[41:] == 128).all()
+    boxes = square.in_image(np.array([[0.0, 22.0, 32.0, 41.0]]), 201, 60)
+    np.testing.assert_allclose(boxes, [[0, 0, 100.5, 60]])
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "method"),
+    [
+        ("letterbox", (64, 33), cv2.INTER_AREA),
+        ("yolox", (64, 32), cv2.INTER_LINEAR),
+        ("yolov3", (64, 32), cv2.INTER_CUBIC),
+    ],
+)
+def test_each_network_sees_what_it_was_trained_with(name, sizes, method):
+    image = np.random.default_rng(0).integers(0, 256, (104, 201, 3), np.uint8)
+    square = PREPROCESSING[name](image, 64)  # 104 * 64 / 201 = 33.1, 103 * 64 / 201 = 32.8
+    assert square.size == (64, 33)
+    square = PREPROCESSING[name](image[:103], 64)
+    assert square.size == sizes
+    expected = cv2.resize(image[:103], sizes, interpolation=method)
+    x, y = square.corner
+    np.testing.assert_array_equal(square.pixels[y : y + sizes[1], x : x + sizes[0]], expected)
+
+
 def test_a_wide_image_has_grey_below_it():
     square, size = letterbox(np.full((100, 200, 3), 7, np.uint8), 64)
     assert size == (32, 64)
@@ -63,11 +101,12 @@ def test_a_wide_image_has_grey_below_it():
     assert (square[32:] == 114).all()
 
 
+@pytest.mark.parametrize("name", PREPROCESSING)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (2000, 1)])
-def test_odd_images_survive(shape):
-    square, (height, width) = letterbox(np.zeros((*shape, 3), np.uint8), 64)
-    assert square.shape == (64, 64, 3)
-    assert min(height, width) >= 1
+def test_odd_images_survive(shape, name):
+    square = PREPROCESSING[name](np.zeros((*shape, 3), np.uint8), 64)
+    assert square.pixels.shape == (64, 64, 3)
+    assert min(square.size) >= 1
 
 
 def test_boxes_end_where_the_image_does():

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import cv2
 import pytest
+import torch
 
 from alphapose_ros.io.bag import BagMessage, BagReader, BagWriter, message_types
+from alphapose_ros.models import build_official
 from alphapose_ros.nodes.demo import STATUS, parse, prepare, summarise, table
 
 TYPES = message_types()
@@ -117,6 +119,28 @@ def test_a_video_becomes_bag_film_sheet_and_figures(demo, make_video, boxes, tmp
     assert count_frames(out / "overlay.mp4") in (19, 20)
     assert cv2.imread(str(out / "contact_sheet.png")) is not None
     assert "20/20" in said and "frames processed" in said and "summary.json" in said
+
+
+def test_the_official_networks_run_live_from_files(demo, make_video, tmp_path):
+    torch.manual_seed(0)  # what they find means nothing
+    detector, pose = tmp_path / "yolox_s.pth", tmp_path / "fastpose.pth"
+    torch.save({"model": build_official("yolox_s").state_dict()}, detector)
+    official = "halpe_136/resnet/256x192_res50_lr1e-3_2x-regression"
+    torch.save(build_official(official).state_dict(), pose)
+    files = [f"detector.weights={detector}", f"pose.weights={pose}"]
+    models = ["detector.model=yolox_s", "pose.model=auto", "pose.decode=integral"]
+    everybody = ["detector.score_threshold=0", "suppression.min_score=0", "tracker.min_score=0"]
+    everybody += ["tracker.confirm_hits=1", "detector.max_people=2"]
+    run = demo(make_video(frames=8, fps=2.0), [*files, *models, *everybody])
+    code, said = run.end(90)
+    assert code == 0, said
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["frames_processed"] >= 3
+    assert (summary["detector"], summary["people_max"]) == ("yolox", 2)
+    with BagReader(tmp_path / "out/demo_bag") as bag:
+        messages = [bag.decode(message) for message in bag.messages(["/tracks"])]
+    people = [person for message in messages for person in message.people]
+    assert people and all(len(person.pose.keypoints) == 136 for person in people)
 
 
 def test_ctrl_c_ends_it_early_and_in_order(demo, make_video, boxes, tmp_path):

@@ -1,0 +1,96 @@
+"""What a weights file is for, read from the file itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from alphapose_ros.architectures import Architecture
+from alphapose_ros.checkpoints import CheckpointError, recognise_file
+from alphapose_ros.darknet import DarknetError, count_numbers
+from alphapose_ros.detection.networks import build_detection_network
+from alphapose_ros.models.official import OFFICIAL
+from alphapose_ros.zoo import Weights, fitting
+
+DARKNET = "yolov3_spp"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a file is for.
+
+    Attributes:
+        path: of the file.
+        architecture: network, outputs and options.
+        weights: the entries of the zoo with that architecture; first those with this file's name.
+    """
+
+    path: Path
+    architecture: Architecture
+    weights: tuple[Weights, ...]
+
+    @property
+    def official(self) -> tuple[str, ...]:
+        """Names of the reference's configurations with that architecture."""
+        wanted = self.architecture
+        return tuple(
+            name
+            for name, official in OFFICIAL.items()
+            if (official.network, official.keypoints, dict(official.options))
+            == (wanted.network, wanted.outputs, dict(wanted.options))
+        )
+
+    def __str__(self) -> str:
+        lines = [f"{self.path}: {self.architecture.task}, {self.architecture}"]
+        for weights in self.weights:
+            named = ", the name of this file" if weights.file == self.path.name else ""
+            lines.append(f"    as {weights.name} ({weights.decode or weights.licence}){named}")
+        lines += [f"    as the reference's configuration {name}" for name in self.official]
+        if len({weights.decode for weights in self.weights}) > 1:
+            lines.append("    how heatmaps are to be decoded, the file does not say")
+        if not self.weights:
+            lines.append("    as no entry of `alphapose models list`")
+        return "\n".join(lines)
+
+
+def identify(path: str | Path) -> Identity:
+    """Tell what a weights file is for.
+
+    Args:
+        path: .safetensors, .pth / .pt / .tar, or Darknet's .weights, which is known by its length.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it is damaged, or of no network that is known here.
+    """
+    path = Path(path)
+    is_darknet = path.suffix == ".weights" and path.is_file()
+    found = _darknet(path) if is_darknet else recognise_file(path)
+    fit = fitting(found)
+    return Identity(path, found, tuple(sorted(fit, key=lambda entry: entry.file != path.name)))
+
+
+def _darknet(path: Path) -> Architecture:
+    """Tell the number of classes by the length: each adds the same to it."""
+    one, two = (_count(classes) for classes in (1, 2))
+    try:
+        numbers = count_numbers(path)
+    except DarknetError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    classes = 1 + (numbers - one) / (two - one)
+    if classes < 1 or classes != int(classes):
+        raise CheckpointError(
+            f"{path}: holds {numbers:,.10g} numbers, which fits {DARKNET} for no number of classes "
+            f"(80: {_count(80):,}); is it cut short?"
+        )
+    return Architecture("detection", DARKNET, int(classes))
+
+
+def _count(classes: int) -> int:
+    with torch.device("meta"):
+        state = build_detection_network(DARKNET, classes).state_dict()
+    return sum(
+        tensor.numel() for name, tensor in state.items() if not name.endswith("batches_tracked")
+    )
