@@ -41,7 +41,7 @@ class Graph:
         self, path: str | Path, inputs: Sequence[str], outputs: Sequence[str], threads: int = 1
     ) -> None:
         if not Path(path).is_file():
-            raise FileNotFoundError(f"graph {path} does not exist; `alphapose models list` names them")
+            raise FileNotFoundError(f"graph {path} does not exist; see `alphapose models list`")
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), session_options(threads), providers=["CPUExecutionProvider"]

@@ -130,7 +130,7 @@ def test_the_official_networks_run_live_from_files(demo, make_video, tmp_path):
     files = [f"detector.weights={detector}", f"pose.weights={pose}"]
     models = ["detector.model=yolox_s", "pose.model=auto", "pose.decode=integral"]
     everybody = ["detector.score_threshold=0", "suppression.min_score=0", "tracker.min_score=0"]
-    everybody += ["tracker.confirm_hits=1", "detector.max_people=2"]
+    everybody += ["tracker.tentative_age_s=30", "detector.max_people=2"]
     run = demo(make_video(frames=8, fps=2.0), [*files, *models, *everybody])
     code, said = run.end(90)
     assert code == 0, said
@@ -140,7 +140,8 @@ def test_the_official_networks_run_live_from_files(demo, make_video, tmp_path):
     with BagReader(tmp_path / "out/demo_bag") as bag:
         messages = [bag.decode(message) for message in bag.messages(["/tracks"])]
     people = [person for message in messages for person in message.people]
-    assert people and all(len(person.pose.keypoints) == 136 for person in people)
+    lengths = {len(person.pose.keypoints) for person in people}
+    assert max(lengths) == 136 * 3 and lengths <= {0, 136 * 3}  # 0: not seen in this image
 
 
 def test_ctrl_c_ends_it_early_and_in_order(demo, make_video, boxes, tmp_path):

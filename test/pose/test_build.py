@@ -64,7 +64,7 @@ def test_the_model_s_own_decoding_by_name_is_the_same(scene):
 
 @pytest.mark.parametrize("settings", [{"decode": "dark"}, {"flip": True}])
 def test_graphs_give_no_heatmaps(settings):
-    message = "are not for ONNX graphs, which give keypoints of one size of crops; use runtime 'auto' or 'torch'"
+    message = "are not for ONNX graphs, which give keypoints of one size of crops; use runtime"
     with pytest.raises(ValueError, match=message):
         build_estimator(PoseConfig(**settings), Compute(runtime="onnx"))
     with pytest.raises(ValueError, match=message):
