@@ -38,15 +38,12 @@ def decode(heatmaps: Tensor, crop_boxes: np.ndarray, method: str = "heatmap") ->
     """
     if method not in DECODERS:
         raise ValueError(f"decode method {method!r} is none of {', '.join(DECODERS)}")
-    found = DECODERS[method](heatmaps.float())
+    found = DECODERS[method](heatmaps.float()).cpu().numpy()  # the one thing that a GPU gives back
     boxes = np.asarray(crop_boxes, np.float64)
     pixel = (boxes[:, 2:3] - boxes[:, :1]) / heatmaps.shape[3]
     corner = (boxes[:, :2] + boxes[:, 2:] - pixel * heatmaps.shape[:1:-1]) / 2
-    pixel, corner = (
-        torch.as_tensor(part[:, None], dtype=found.dtype, device=found.device)
-        for part in (pixel, corner)
-    )
-    return torch.cat((found[..., :2] * pixel + corner, found[..., 2:]), dim=-1).cpu().numpy()
+    pixel, corner = (part[:, None].astype(found.dtype) for part in (pixel, corner))
+    return np.concatenate((found[..., :2] * pixel + corner, found[..., 2:]), axis=-1)
 
 
 def locate(heatmaps: Tensor, method: str) -> Tensor:

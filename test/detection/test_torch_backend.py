@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from transfers import journal_of
 
 from alphapose_ros.config import DetectorConfig
 from alphapose_ros.detection import build_detector
@@ -16,71 +14,21 @@ from alphapose_ros.detection.torch_backend import TorchBackend, as_planes, peopl
 from alphapose_ros.devices import Compute
 
 TORCH = Compute(runtime="torch")
-MOVES = ("aten._to_copy", "aten.copy_")
 CPU, META = torch.device("cpu"), torch.device("meta")
-
-
-class Journal(TorchDispatchMode):
-    """Notes what goes from device to device, and what runs on the processor between two of these.
-
-    The meta device stands for a GPU. It knows shapes only: what is read back is zeros.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.transfers, self.strangers = [], []
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        with self:  # what only calls other functions, such as Tensor.to(), is seen as those
-            parts = function.decompose(*args, **kwargs)
-        if parts is not NotImplemented:
-            return parts
-        sources = [
-            x.device.type for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)
-        ]
-        if str(function).startswith(MOVES):
-            target = str(kwargs.get("device") or sources[0])
-            if {target} != set(sources):
-                self.transfers.append((sources[0], target, args[0].shape))
-            if target == "cpu" and sources[0] == "meta":
-                return torch.zeros(args[0].shape)
-            return function(*args, **kwargs)
-        result = function(*args, **kwargs)
-        made = [x.device.type for x in tree_leaves(result) if isinstance(x, torch.Tensor)]
-        if len(self.transfers) == 1 and {*sources, *made} - {"meta"}:  # in the middle
-            self.strangers.append(str(function))
-        return result
-
-
-class Makers(TorchFunctionMode):
-    """Notes tensors made of Python's numbers: a transfer of which no other journal hears."""
-
-    def __init__(self):
-        super().__init__()
-        self.calls = []
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        if function.__name__ in ("tensor", "new_tensor", "as_tensor", "asarray"):
-            self.calls.append(function.__name__)
-        return function(*args, **(kwargs or {}))
-
-
-def journal_of(backend, side):
-    with Makers() as makers, Journal() as journal:
-        backend(np.zeros((side, side, 3), np.uint8))
-    journal.strangers += makers.calls
-    return journal
 
 
 @pytest.mark.parametrize("name", DETECTION_NETWORKS)
 def test_bytes_go_to_the_device_once_and_boxes_come_back_once(name):
     with META:
         network = build_detection_network(name)
-    journal = journal_of(TorchBackend(network, META, PREPROCESSING["yolov3"]), 64)
+    journal = journal_of(TorchBackend(network, META, PREPROCESSING["yolov3"]), square(64))
     cells = (64 + 16 + 4) * (3 if name == "yolov3_spp" else 1)
     assert journal.transfers == [("cpu", "meta", (64, 64, 3)), ("meta", "cpu", (cells, 6))]
-    assert journal.strangers == []
+    assert (journal.strangers, journal.makers) == ([], [])
+
+
+def square(side):
+    return np.zeros((side, side, 3), np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +41,8 @@ def test_bytes_go_to_the_device_once_and_boxes_come_back_once(name):
 )
 def test_the_journal_sees_hidden_transfers(hidden):
     backend = TorchBackend(lambda planes: hidden(planes.new_zeros(1, 5, 6)), META)
-    journal = journal_of(backend, 64)
-    assert len(journal.transfers) > 2 or journal.strangers
+    journal = journal_of(backend, square(64))
+    assert len(journal.transfers) > 2 or journal.strangers or journal.makers
 
 
 def test_bytes_become_the_colours_that_a_network_takes():

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from transfers import journal_of
 
 from alphapose_ros.config import PoseConfig
 from alphapose_ros.devices import Compute
 from alphapose_ros.frame import Detections
-from alphapose_ros.pose import build_estimator
+from alphapose_ros.pose import build_estimator, build_pose_network
 from alphapose_ros.pose.estimator import PoseEstimator
+from alphapose_ros.pose.heatmap import DECODERS
 from alphapose_ros.pose.torch_backend import TorchBackend
 from alphapose_ros.runtimes import GraphError
 from alphapose_ros.skeletons import skeleton
@@ -51,6 +53,21 @@ def test_keypoints_come_back_to_where_they_are_in_the_image(batch_size):
 def test_nobody_needs_no_network():
     poses = PoseEstimator(None, skeleton("coco_17"))(spots([]), Detections.empty())
     assert len(poses) == 0
+
+
+@pytest.mark.parametrize("method", DECODERS)
+@pytest.mark.parametrize("flip", [False, True])
+def test_crops_go_to_the_device_once_and_keypoints_come_back_once(method, flip):
+    layout = skeleton("halpe_136")
+    with torch.device("meta"):  # in place of a GPU
+        network = build_pose_network("fastpose_res50_dcn", layout.id)
+    order = tuple(layout.flip_order.tolist()) if flip else ()
+    backend = TorchBackend(network, (256, 192), torch.device("meta"), 32, method, order)
+    boxes = np.array([[10.0, 10, 60, 110], [100, 100, 200, 300]])
+    journal = journal_of(backend, spots([]), boxes)
+    assert journal.transfers == [("cpu", "meta", (2, 256, 192, 3)), ("meta", "cpu", (2, 136, 3))]
+    assert journal.strangers == []
+    assert len(journal.makers) <= 3  # constants of a few numbers
 
 
 @pytest.mark.parametrize("name", ["nowhere.pth", "nowhere.onnx"])
