@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
@@ -138,7 +140,8 @@ def _safetensors(path: Path) -> safe_open:
 
 def _unpickled(path: Path, device: str) -> dict[str, Tensor]:
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
+        with _plain_numbers():
+            state = torch.load(path, map_location=device, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         if wish := next((line for line in str(error).splitlines() if CODE in line), ""):
             raise CheckpointError(
@@ -155,6 +158,19 @@ def _unpickled(path: Path, device: str) -> dict[str, Tensor]:
     if state and all(name.startswith(PARALLEL) for name in state):
         return {name.removeprefix(PARALLEL): tensor for name, tensor in state.items()}
     return dict(state)
+
+
+def _plain_numbers() -> AbstractContextManager:
+    """Let NumPy's scalars be read, such as the accuracies that trainers note beside the weights.
+
+    Before PyTorch 2.5 files that hold some are refused.
+    """
+    if not hasattr(torch.serialization, "safe_globals"):
+        return nullcontext()
+    scalar = np.float64(0).__reduce__()[0]
+    names = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    dtypes = {type(np.dtype(kind)) for kind in ("f4", "f8", "i8")}
+    return torch.serialization.safe_globals([*names, np.dtype, *dtypes])
 
 
 def _misfits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:

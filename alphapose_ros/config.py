@@ -228,10 +228,51 @@ class SuppressionConfig(Section):
 
 
 @dataclass(frozen=True)
+class ReidConfig(Section):
+    """What people look like, to know them again (paper 4.1)."""
+
+    name: str = setting(
+        "small",
+        "Re-identification: the network that comes with the package, another model, or none",
+        choices=("small", "model", "none"),
+    )
+    model: str = setting(
+        "auto",
+        "For 'model': weights by name, see `alphapose models list`; auto: as reid.weights",
+    )
+    weights: str = setting("", "Weights or graph (.onnx) in place of the model's own")
+    pose_guided: bool = setting(
+        True, "Whether poses guide the network's attention, if it has any (paper 4.1)"
+    )
+    max_distance: float = setting(
+        0.0,
+        "Largest cosine distance of embeddings of one person; 0: as the weights say",
+        low=0.0,
+        high=2.0,
+    )
+    batch_size: int = setting(32, "Most people in one run of the network", low=1, high=512)
+
+
+@dataclass(frozen=True)
 class TrackerConfig(Section):
     """How people are followed from frame to frame (paper 4.2)."""
 
-    name: str = setting("msim", "Tracker", choices=("msim", "none"))
+    name: str = setting(
+        "msim",
+        "Tracker: multi-stage identity matching (paper 4.2), none, boxes only as SORT (iou) or as "
+        "ByteTrack (byte), or tracks from a file",
+        choices=("msim", "none", "iou", "byte", "file"),
+    )
+    tracks_file: str = setting(
+        "", "For 'file': tracks in the MOTChallenge's form, whose frames are given one by one"
+    )
+    association: str = setting(
+        "optimal",
+        "How pairs are chosen: at least total cost, or as the paper says: every person takes the "
+        "cheapest track",
+        choices=("optimal", "paper"),
+        live=True,
+    )
     max_cost: float = setting(
         0.8,
         "Largest cost of a match: 1 - IoU and pose distance, fused (Eq. 22)",
@@ -243,10 +284,35 @@ class TrackerConfig(Section):
         0.95, "The same in the last, relaxed stage", low=0.0, high=1.0, live=True
     )
     pose_weight: float = setting(
-        0.5, "Part of the pose distance in the fused cost", low=0.0, high=1.0, live=True
+        0.5,
+        "Part of the pose distance in the fused cost: lambda_np / (1 + lambda_np) of Eq. 22",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    max_growth: float = setting(
+        2.0,
+        "Largest ratio of the heights of a box and of the one expected",
+        low=1.0,
+        high=100.0,
+        live=True,
     )
     min_score: float = setting(
-        0.3, "Smallest score of a box that begins a track", low=0.0, high=1.0, live=True
+        0.4, "Smallest score of a box that begins a track", low=0.0, high=1.0, live=True
+    )
+    low_score: float = setting(
+        0.15,
+        "Boxes of smaller scores only go on with tracks that no other box did, by overlap; "
+        "0: all boxes are alike",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    low_max_cost: float = setting(
+        0.5, "Largest 1 - IoU of a match with such a box", low=0.0, high=1.0, live=True
+    )
+    byte_score: float = setting(
+        0.4, "For 'byte': score from which boxes come first", low=0.0, high=1.0, live=True
     )
     confirm_hits: int = setting(
         3, "Frames in which a person must be seen to be confirmed", low=1, high=100, live=True
@@ -255,7 +321,93 @@ class TrackerConfig(Section):
         0.7, "Seconds until an unconfirmed track ends unseen", low=0.0, high=60.0, live=True
     )
     max_age_s: float = setting(
-        2.0, "Seconds until a lost track ends", low=0.0, high=3600.0, live=True
+        4.0, "Seconds until a lost track ends", low=0.0, high=3600.0, live=True
+    )
+    camera_motion: bool = setting(
+        False,
+        "Whether the camera's own motion is found and taken out, for cameras that turn or move",
+        live=True,
+    )
+    embedding_max_distance: float = setting(
+        0.0,
+        "Largest cosine distance of embeddings of one person (mu_emb, Eq. 21); 0: as the weights "
+        "of the re-ID network say",
+        low=0.0,
+        high=2.0,
+        live=True,
+    )
+    embed_all: bool = setting(
+        False,
+        "Whether everybody is embedded in every frame, and embeddings come first, as in the "
+        "paper; otherwise where box and pose leave a doubt",
+        live=True,
+    )
+    ambiguity_margin: float = setting(
+        0.15,
+        "A match whose fused cost is less than this below that of any other is in doubt",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    motion_gate: float = setting(
+        9.49,
+        "Largest squared Mahalanobis distance of a box from where a track should be, for "
+        "embeddings to be compared; 9.49 holds 95 % of the right ones",
+        low=0.0,
+        high=1e6,
+        live=True,
+    )
+    embed_interval_s: float = setting(
+        1.0, "Seconds after which a track's embedding is renewed", low=0.0, high=3600.0, live=True
+    )
+    embed_per_frame: int = setting(
+        2, "Most tracks whose embeddings are renewed in one frame", low=0, high=1000, live=True
+    )
+    embed_min_score: float = setting(
+        0.3, "Smallest score of a box whose embedding is kept", low=0.0, high=1.0, live=True
+    )
+    embed_max_covered: float = setting(
+        0.3,
+        "Largest part of a box that another box covers, for its embedding to be kept",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    gallery_people: int = setting(
+        100, "Most people who are known again by embeddings; 0: nobody is", low=0, high=100000
+    )
+    gallery_embeddings: int = setting(
+        16, "Most embeddings that are kept of one person", low=1, high=1000
+    )
+    gallery_file: str = setting("", "People known from the beginning, in a file of a gallery")
+    gallery_save: bool = setting(
+        False,
+        "Whether gallery_file is written when the node is deactivated or a run ends; it need not "
+        "be there before",
+    )
+    gallery_max_distance: float = setting(
+        0.0,
+        "Largest cosine distance to a known person; 0: as for embedding_max_distance",
+        low=0.0,
+        high=2.0,
+        live=True,
+    )
+    gallery_margin: float = setting(
+        0.1,
+        "How much nearer somebody must be than the next person, to be known again",
+        low=0.0,
+        high=2.0,
+        live=True,
+    )
+    gallery_confirmations: int = setting(
+        3, "Embeddings in a row that must agree on who it is", low=1, high=100, live=True
+    )
+    gallery_interval_s: float = setting(
+        0.3,
+        "Seconds between embeddings of somebody not known yet, and of others that are learnt",
+        low=0.0,
+        high=3600.0,
+        live=True,
     )
 
 
@@ -305,6 +457,7 @@ class Config(Section):
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     pose: PoseConfig = field(default_factory=PoseConfig)
     suppression: SuppressionConfig = field(default_factory=SuppressionConfig)
+    reid: ReidConfig = field(default_factory=ReidConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
 

@@ -7,14 +7,18 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from alphapose_ros.config import Config
 from alphapose_ros.detection import Finder, build_detector
 from alphapose_ros.devices import pick_compute
 from alphapose_ros.frame import Frame, Poses, Tracks
 from alphapose_ros.pose import build_estimator
+from alphapose_ros.reid import build_reid
 from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.suppression import pose_nms
 from alphapose_ros.tracking import build_tracker
+from alphapose_ros.tracking.embedding import EmbeddingSpace
 
 JUMP_BACK_S = 1.0  # a bag that begins anew, and not just images out of order
 
@@ -66,7 +70,12 @@ class Pipeline:
         self._detector = None if find else build_detector(config.detector, compute)
         self._find = find or self._detector
         self._estimator = build_estimator(config.pose, compute)
-        self._tracker = build_tracker(config.tracker, ids)
+        needs_looks = config.tracker.name == "msim"
+        self._embedder = build_reid(config.reid, compute) if needs_looks else None
+        space = self._embedder and EmbeddingSpace(
+            self._embedder.max_distance, self._embedder.digest
+        )
+        self._tracker = build_tracker(config.tracker, ids, space)
         self._stamp_ns: int | None = None
 
     @property
@@ -92,7 +101,7 @@ class Pipeline:
         suppression = self._config.suppression
         poses = pose_nms(poses, suppression.name, suppression.constants, config=suppression)
         laps.end("suppress")
-        tracks = self._track(poses, frame.stamp_ns)
+        tracks = self._track(poses, frame.image, frame.stamp_ns)
         laps.end("track")
         return Result(poses=poses, tracks=tracks, stage_ms=laps.ms)
 
@@ -106,6 +115,14 @@ class Pipeline:
         self._tracker.reset()
         self._stamp_ns = None
 
+    def keep(self) -> None:
+        """Write down who is known, where ``tracker.gallery_save`` asks for it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._tracker.keep()
+
     def reconfigure(self, config: Config) -> None:
         """Take over changed live settings; call between two frames only."""
         self._config = config
@@ -113,7 +130,7 @@ class Pipeline:
             self._detector.config = config.detector
         self._tracker.config = config.tracker
 
-    def _track(self, poses: Poses, stamp_ns: int) -> Tracks:
+    def _track(self, poses: Poses, image: np.ndarray, stamp_ns: int) -> Tracks:
         back_s = 0.0 if self._stamp_ns is None else (self._stamp_ns - stamp_ns) / 1e9
         if back_s > JUMP_BACK_S:
             log.warning("stamps went back by %.3f s: tracking starts afresh", back_s)
@@ -121,4 +138,6 @@ class Pipeline:
         elif back_s > 0:  # two images out of order
             stamp_ns = self._stamp_ns
         self._stamp_ns = stamp_ns
-        return self._tracker.update(poses, stamp_ns)
+        embedder = self._embedder
+        embed = None if embedder is None else lambda rows: embedder(image, poses[rows])
+        return self._tracker.update(poses, stamp_ns, embed, image)

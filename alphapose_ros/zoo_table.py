@@ -11,7 +11,7 @@ class Weights:
     """One set of weights, and what a network must be told to run with them."""
 
     name: str
-    task: str  # pose or detection
+    task: str  # pose, detection or reid
     network: str  # name in pose.POSE_NETWORKS, or of detection.networks; "" of graphs only
     options: Mapping[str, int] = field(default_factory=dict)  # of the network's function
     skeleton: str = ""  # of pose networks
@@ -19,6 +19,7 @@ class Weights:
     decode: str = ""  # of pose networks: name in pose.heatmap.DECODERS
     classes: int = 1  # of detectors: how many they tell apart
     person: int = 0  # of detectors: which of these is a person
+    max_distance: float = 0.0  # of re-ID: cosine distance within one person; 0: not known
     preprocess: str = ""  # of detectors: name in detection.letterbox.PREPROCESSING; "simcc"
     file: str = ""  # weights; "" of graphs only
     onnx: str = ""  # the same as a graph; "" for none
@@ -66,6 +67,18 @@ OURS = (
         onnx="yolox_nano_person.onnx",
         licence="Apache-2.0",
         note="version 1: people only, misses tiny and mostly hidden ones",
+    ),
+    Weights(
+        name="reid_small",
+        task="reid",
+        network="reid_small",
+        input_size=(128, 64),
+        classes=128,
+        max_distance=0.45,
+        file="reid_small.safetensors",
+        onnx="reid_small.onnx",
+        licence="Apache-2.0",
+        note="version 1: tells people by their clothes; from rendered people and a teacher",
     ),
 )
 _OFFICIAL = {  # source: the reference's table of models; the AP is with flip test
@@ -158,6 +171,15 @@ _YOLOX = (  # source: the README of the release; rows of _yolox()
     ("l", 640, 49.7, "1e6b7fa6240375370b2a8a8eab9066b3cdd43fd1d0bfa8d2027fd3a51def2917"),
     ("x", 640, 51.1, "5652330b6ae860043f091b8f550a60c10e1129f416edfdb65c259be6caf355cf"),
 )
+_OSNET = (  # source: the authors' table of models and the reference's default
+    ("osnet_x0_25", "256x128_amsgrad_ep180_stp80_lr0.003_b128_fb10_softmax_labelsmooth_flip"),
+    ("osnet_x1_0", "256x128_amsgrad_ep150_stp60_lr0.0015_b64_fb10_softmax_labelsmooth_flip"),
+    (
+        "osnet_ain_x1_0",
+        "256x128_amsgrad_ep50_lr0.0015_coslr_b64_fb10_softmax_labsmth_flip_jitter",
+    ),
+)
+MSMT17_PEOPLE = 1041
 _YOLOV3 = (
     Weights(
         name="yolov3",
@@ -377,11 +399,33 @@ def _shown(size: tuple[int, int]) -> str:
     return "" if size == CROP else f"_{size[0]}x{size[1]}"
 
 
+def _osnet(network: str, settings: str) -> Weights:
+    """Return an OSNet that its authors trained on MSMT17.
+
+    Args:
+        network: name in reid.REID_NETWORKS.
+        settings: of the training, in the file's name.
+    """
+    return Weights(
+        name=f"{network}_msmt17",
+        task="reid",
+        network=network,
+        input_size=(256, 128),
+        classes=MSMT17_PEOPLE,
+        max_distance=0.35,
+        file=f"{network}_msmt17_{settings}.pth",
+        licence="MIT; trained on MSMT17, which is for research",
+        location="https://kaiyangzhou.github.io/deep-person-reid/MODEL_ZOO",
+        note="the distance is a guess: below the 0.56 that is usual between two people",
+    )
+
+
 WEIGHTS = (
     *OURS,
     *(_official(group, *row) for group, rows in _OFFICIAL.items() for row in rows),
     *(_unpublished(group, *row) for group, rows in _PAPER.items() for row in rows),
     *(_yolox(*row) for row in _YOLOX),
     *_YOLOV3,
+    *(_osnet(*row) for row in _OSNET),
     *(_rtm(group, *row) for group, rows in _RTM.items() for row in rows),
 )

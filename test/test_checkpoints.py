@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -185,3 +186,10 @@ def test_a_file_of_another_network_is_told_to_be_that(tmp_path):
     (entry,) = (e.name for e in ZOO.values() if e.file == "halpe26_fast_res50_256x192.pth")
     assert f"is that of fastpose_res50, 26 keypoints, as of {entry}" in message
     assert len(message) < 500
+
+
+def test_numbers_that_trainers_note_beside_the_weights_do_no_harm(tmp_path, state):
+    notes = {"state_dict": state, "epoch": 3, "rank1": np.float64(0.8), "map": np.float32(0.5)}
+    torch.save(notes, tmp_path / "w.pth.tar")
+    loaded = load_checkpoint(network(), tmp_path / "w.pth.tar").state_dict()
+    assert torch.equal(loaded["0.weight"], state["0.weight"])

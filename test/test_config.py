@@ -83,7 +83,7 @@ def test_an_empty_file_gives_the_defaults(tmp_path):
 def test_settings_by_name_leave_the_others():
     changed = with_values(Config(), {"tracker.max_age_s": 5.0, "device": "cpu"})
     assert changed.tracker == TrackerConfig(max_age_s=5.0)
-    assert Config().tracker.max_age_s == 2.0
+    assert Config().tracker.max_age_s == 4.0
 
 
 @pytest.mark.parametrize(

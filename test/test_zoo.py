@@ -13,6 +13,7 @@ from alphapose_ros.detection.networks import DETECTION_NETWORKS, build_detection
 from alphapose_ros.devices import Compute
 from alphapose_ros.pose import POSE_NETWORKS, build_pose_network
 from alphapose_ros.pose.heatmap import DECODERS
+from alphapose_ros.reid import build_reid_network
 from alphapose_ros.runtimes import Graph
 from alphapose_ros.skeletons import SKELETONS, skeleton
 from alphapose_ros.zoo import (
@@ -97,6 +98,9 @@ def test_it_is_said_how_to_come_by_every_entry(name):
     elif weights.url:
         assert weights.url.startswith("https://")
         assert weights.licence in ("Apache-2.0", "public domain")
+    elif weights.task == "reid":
+        assert weights.location.startswith("https://")
+        assert "research" in weights.licence
     else:
         assert weights.note == "not published: train your own"
 
@@ -116,6 +120,8 @@ def test_every_file_fits_its_network(name):
     weights = find_weights(name)
     if weights.task == "pose":
         network = build_pose_network(weights.network, weights.skeleton)
+    elif weights.task == "reid":
+        network = build_reid_network(weights.network)
     else:
         network = build_detection_network(weights.network, weights.classes)
     load_checkpoint(network, weights_path(weights))
@@ -128,6 +134,10 @@ def test_every_graph_is_for_what_the_table_says(name):
         graph = Graph(graph_path(weights), ["crops"], ["keypoints"])
         assert graph.shape("crops") == (None, *weights.input_size, 3)
         assert graph.shape("keypoints") == (None, len(skeleton(weights.skeleton).names), 3)
+    elif weights.task == "reid":
+        graph = Graph(graph_path(weights), ["crops", "heatmaps"], ["embeddings"])
+        assert graph.shape("crops") == (None, *weights.input_size, 3)
+        assert graph.shape("embeddings") == (None, weights.classes)
     else:
         graph = Graph(graph_path(weights), ["image"], ["boxes", "scores"])
         assert graph.shape("image") == (1, *weights.input_size, 3)

@@ -116,6 +116,7 @@ def _info(options: Namespace) -> None:
         "network": " ".join((weights.network or "graph only", *_options(weights))),
         "skeleton": weights.skeleton,
         "classes": str(weights.classes) if weights.task == "detection" else "",
+        "distance": f"{weights.max_distance:g} within a person" if weights.max_distance else "",
         "input": "{} x {} (height x width)".format(*weights.input_size),
         "decoding": weights.decode,
         "official": weights.official,
@@ -275,10 +276,13 @@ def _load(weights: Weights, file: Path) -> None:
     from alphapose_ros.checkpoints import load_network
     from alphapose_ros.detection.networks import build_detection_network
     from alphapose_ros.pose import build_pose_network
+    from alphapose_ros.reid import build_reid_network
 
     def build() -> object:
         if weights.task == "pose":
             return build_pose_network(weights.network, weights.skeleton, **weights.options)
+        if weights.task == "reid":
+            return build_reid_network(weights.network, **weights.options)
         return build_detection_network(weights.network, weights.classes, **weights.options)
 
     load_network(build, file)

@@ -49,4 +49,5 @@ def run(options: Namespace) -> None:
             print(f"stopped after {len(people)} frames; what was found until then is kept")
         finally:
             write_results(options.out / "results.json", people)
+            pipeline.keep()
     print(f"{len(people)} frames, {sum(map(len, people))} poses: {options.out}")

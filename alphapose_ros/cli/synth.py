@@ -12,11 +12,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to make")
     parser.add_argument("--count", type=int, required=True, help="of pictures, or of sequences")
     kind = parser.add_mutually_exclusive_group()
-    kind.add_argument("--scenes", action="store_true", help="several people, for detectors")
-    kind.add_argument("--sequences", action="store_true", help="people over time, with depth")
+    for name, use in {
+        "scenes": "several people, for detectors",
+        "sequences": "people over time, with depth",
+        "identities": "each person many times, for re-identification",
+    }.items():
+        kind.add_argument(f"--{name}", dest="kind", action="store_const", const=name, help=use)
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
     parser.add_argument("--start", type=int, default=0, help="number of the first picture")
-    parser.add_argument("--size", metavar="WxH", help="[crops 192x256, 640x480, 320x240]")
+    parser.add_argument(
+        "--size", metavar="WxH", help="[crops 192x256, 640x480, 320x240, identities 80x160]"
+    )
     parser.add_argument("--backgrounds", type=Path, help="folder of pictures without people")
     parser.add_argument(
         "--no-environments", action="store_true", help="leave the environment maps alone"
@@ -34,7 +40,7 @@ def run(options: Namespace) -> None:
     from alphapose_ros.training.synthetic.output import SIZES, Job, write
     from alphapose_ros.training.synthetic.studio import Sources
 
-    kind = "scenes" if options.scenes else "sequences" if options.sequences else "crops"
+    kind = options.kind or "crops"
     sources = Sources(
         assets=options.assets,
         seed=options.seed,

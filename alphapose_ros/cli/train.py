@@ -9,6 +9,7 @@ from pathlib import Path
 TASKS = {  # each module has build_task(settings, data, seed=, rank=)
     "pose": "alphapose_ros.training.pose_task",
     "detection": "alphapose_ros.training.detection_task",
+    "reid": "alphapose_ros.training.reid_task",
 }
 
 

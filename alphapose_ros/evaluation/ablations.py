@@ -63,6 +63,15 @@ ABLATIONS = {
         ),
         of_tracks=True,
     ),
+    "looks": Ablation(
+        "what people look like: with and without pose-guided attention, and not at all (paper 4.1)",
+        (
+            Variant("with attention"),
+            Variant("without attention", {"reid.pose_guided": False}),
+            Variant("without re-ID", {"reid.name": "none"}),
+        ),
+        of_tracks=True,
+    ),
     "given": Ablation(
         "tracking of what is found, in true boxes, and of true poses (paper 4)",
         (

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from alphapose_ros import reid
 from alphapose_ros.config import Config, leaves, with_values
 from alphapose_ros.detection.choice import NETWORK_DETECTORS, choose
 from alphapose_ros.devices import pick_compute
@@ -165,6 +166,9 @@ def weights_digests(config: Config) -> dict[str, str]:
     files = {"pose": pick_file(find_model(config.pose), config.pose.weights, compute)[1]}
     if config.detector.name in NETWORK_DETECTORS:
         files["detector"] = choose(config.detector, compute).file
+    if config.tracker.name == "msim" and config.reid.name != "none":
+        weights = reid.find_model(config.reid)
+        files["reid"] = pick_file(weights, config.reid.weights, compute)[1]
     return {f"{name}.sha256": file_digest(file) for name, file in files.items()}
 
 

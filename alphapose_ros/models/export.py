@@ -6,8 +6,9 @@ the convolutions, and computes what PyTorch computes with the same weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import onnx
@@ -42,7 +43,8 @@ def export(weights: Weights, path: str | Path, own_file: str | Path = "") -> Non
         FileNotFoundError: there are no such weights.
         CheckpointError: they do not fit the network, or half precision cannot hold them.
     """
-    EXPORTERS[weights.task](weights, path, own_file or require_file(weights, "torch"))
+    write = resolve_name(EXPORTERS[weights.task])
+    write(weights, path, own_file or require_file(weights, "torch"))
 
 
 def export_pose(weights: Weights, path: str | Path, file: str | Path) -> None:
@@ -87,9 +89,10 @@ def export_detector(weights: Weights, path: str | Path, file: str | Path) -> Non
     write_graph(chain, image, path, "image", ["boxes", "scores"])
 
 
-EXPORTERS: dict[str, Callable[[Weights, str | Path, str | Path], None]] = {
-    "pose": export_pose,
-    "detection": export_detector,
+EXPORTERS = {  # task: weights, graph, file of weights
+    "pose": "alphapose_ros.models.export:export_pose",
+    "detection": "alphapose_ros.models.export:export_detector",
+    "reid": "alphapose_ros.models.export_reid:export_reid",
 }
 
 

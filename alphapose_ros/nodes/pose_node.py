@@ -159,6 +159,10 @@ class PoseNode(LifecycleNode):
         counts = ", ".join(f"{told[f'frames_{name}']} {name}" for name in names)
         self.get_logger().info(f"inactive; images: {counts}")
         self._pipeline.reset()
+        try:
+            self._pipeline.keep()
+        except OSError as error:
+            self.get_logger().error(f"people known are not kept: {error}")
         return super().on_deactivate(state)
 
     @reported

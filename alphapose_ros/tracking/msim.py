@@ -2,187 +2,205 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
-from alphapose_ros.boxes import iou, to_centre_size
 from alphapose_ros.config import TrackerConfig
-from alphapose_ros.frame import Poses, Tracks, TrackState
-from alphapose_ros.keypoints import PoseSimilarity, comparable_rows, shifted
-from alphapose_ros.matching import match
-from alphapose_ros.skeletons import Skeleton
-from alphapose_ros.tracking.kalman import BoxFilter
+from alphapose_ros.frame import Poses
+from alphapose_ros.tracking.core import StagedTracker
+from alphapose_ros.tracking.costs import (
+    IMPOSSIBLE,
+    covered,
+    embedding_distances,
+    is_as_tall,
+    overlaps,
+    pose_distances,
+)
+from alphapose_ros.tracking.embedding import Embed, EmbeddingSpace, Looks
+from alphapose_ros.tracking.gallery import Gallery
+from alphapose_ros.tracking.identities import Identifier
+from alphapose_ros.tracking.stages import ASSOCIATIONS, Stage, beyond_doubt
+from alphapose_ros.tracking.tracks import NOBODY, TrackTable
 
-MAX_GROWTH = 1.6  # of a box's height between two observations
-IMPOSSIBLE = 2.0  # a cost above all limits
-
-
-class Track:
-    """One person over time."""
-
-    def __init__(self, track_id: int, person: Poses, row: int, stamp_ns: int) -> None:
-        self.id = track_id
-        self.pose = person  # one row, as last seen
-        self.row = row  # in the poses of this frame, -1 where not seen
-        self.born_ns = self.seen_ns = stamp_ns
-        self.hits = 1
-        self.is_confirmed = False
-        self.is_removed = False
-        self.filter = BoxFilter(person.boxes[0])
-
-    def predict(self, dt_s: float) -> None:
-        """Go on by ``dt_s`` seconds without having seen the person yet."""
-        self.row = -1
-        self.filter.predict(dt_s)
-
-    def observe(self, person: Poses, row: int, stamp_ns: int, confirm_hits: int) -> None:
-        """Take in the person's pose of this frame."""
-        self.filter.update(person.boxes[0])
-        self.pose, self.row, self.seen_ns = person, row, stamp_ns
-        self.hits += 1
-        self.is_confirmed |= self.hits >= confirm_hits
-
-    @property
-    def state(self) -> TrackState:
-        """What is known of the track in this frame."""
-        if self.is_removed:
-            return TrackState.REMOVED
-        if self.row < 0:
-            return TrackState.LOST
-        return TrackState.TRACKED if self.is_confirmed else TrackState.TENTATIVE
-
-    @property
-    def predicted_keypoints(self) -> np.ndarray:
-        """The keypoints (K, 3) as last seen, carried along with the predicted box."""
-        return shifted(self.pose.keypoints[0], self.pose.boxes[0], self.filter.box)
+BLIND = 5 / 3  # pose distance per 1 - IoU that is assumed where poses cannot be compared
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One round of matching among those whom earlier rounds have left."""
+class MsimTracker(StagedTracker):
+    """Follows people by where they should be now, how they hold themselves and what they look like.
 
-    cost: Callable[[list[Track], Poses], np.ndarray]  # (T, N) in [0, 1]
-    max_cost: float
+    The stages, of which each one takes what the earlier ones have left:
 
+    1. Pairs beyond doubt: a person and a track seen in the frame before whose fused cost (stage 3)
+       lies below that of any other person or track for either by ``ambiguity_margin``. Nobody
+       needs to know what they look like. Not in the paper; left out with ``embed_all``, and where
+       there are no embeddings.
+    2. Embeddings (Eq. 21), of people near enough to a track whose embedding is known: those in
+       doubt, and those who might be a lost track.
+    3. Overlap of boxes and distance of poses, fused (Eq. 22): confirmed tracks first, then others.
+    4. The same with a relaxed limit, for all.
+    5. Boxes of low score, by overlap, for tracks seen in the frame before (the idea of ByteTrack).
 
-class MsimTracker:
-    """Follows people by where they should be now and by how they hold themselves.
+    Who is left begins a track. Embeddings of tracks are means that fade, renewed every
+    ``embed_interval_s`` from people of whom enough is to be seen.
 
-    A stage fuses the overlap of boxes with the distance of poses, a second one repeats that with
-    a relaxed limit (paper 4.2, Eq. 22). Pairs are chosen at least total cost.
+    The fused cost is (1 - w) (1 - IoU) + w distance, in [0, 1]: that of Eq. 22 divided by
+    1 + lambda_np, with w = lambda_np / (1 + lambda_np). The default w = 0.5 is lambda_np = 1, the
+    default limit of 0.8 is mu_f = 1.6; the paper has 0.5 and does not say its lambda_np.
 
-    ``config`` may be exchanged between two calls. ``ids`` gives every new track its id.
+    People who are known again get their ``person_ids`` from ``gallery``, which outlives reset().
+
+    Source: paper 4.2.
     """
 
-    def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
-        self.config = config
-        self._ids = ids
-        self._similarity = PoseSimilarity()
-        self.reset()
+    def __init__(
+        self, config: TrackerConfig, ids: Iterator[int], space: EmbeddingSpace | None = None
+    ) -> None:
+        super().__init__(config, ids)
+        self._space = EmbeddingSpace() if space is None else space
+        self.gallery: Gallery | None = None
+        if config.gallery_people:
+            self.gallery = Gallery(
+                self._space.digest, config.gallery_people, config.gallery_embeddings
+            )
+            is_new = config.gallery_save and not Path(config.gallery_file).exists()
+            if config.gallery_file and not is_new:
+                self.gallery.load(config.gallery_file)
 
-    def reset(self) -> None:
-        """Forget everybody; ids go on, so that none comes twice."""
-        self._tracks: list[Track] = []
-        self._stamp_ns: int | None = None
-
-    def update(self, people: Poses, stamp_ns: int) -> Tracks:
-        """Go on to ``stamp_ns`` and return the live tracks; to be called for empty frames too.
-
-        Tracks that end now are among them once, as REMOVED.
+    def keep(self) -> None:
+        """Write who is known to ``gallery_file``, where ``gallery_save`` asks for it.
 
         Raises:
-            ValueError: ``stamp_ns`` lies before that of the previous call; reset() first.
+            OSError: it cannot be written.
         """
-        elapsed_s = self._elapsed_s(stamp_ns)
-        for track in self._tracks:
-            track.predict(elapsed_s)
-            track.is_removed = stamp_ns - track.seen_ns > self._patience_ns(track)
-        self._stamp_ns = stamp_ns
+        config = self.config
+        if self.gallery is not None and config.gallery_save and config.gallery_file:
+            self.gallery.save(config.gallery_file)
 
-        waiting = [track for track in self._tracks if not track.is_removed]
-        unclaimed = np.arange(len(people))
-        for stage in self._stages():
-            found = match(stage.cost(waiting, people[unclaimed]), stage.max_cost)
-            for number, column in found.pairs:
-                row = unclaimed[column]
-                waiting[number].observe(people[[row]], row, stamp_ns, self.config.confirm_hits)
-            waiting = [waiting[number] for number in found.free_rows]
-            unclaimed = unclaimed[found.free_columns]
-
-        for row in unclaimed[people.box_scores[unclaimed] >= self.config.min_score]:
-            self._tracks.append(Track(next(self._ids), people[[row]], row, stamp_ns))
-        shown, self._tracks = self._tracks, [t for t in self._tracks if not t.is_removed]
-        return to_tracks(shown, people, stamp_ns)
-
-    def _elapsed_s(self, stamp_ns: int) -> float:
-        last_ns = stamp_ns if self._stamp_ns is None else self._stamp_ns
-        if stamp_ns < last_ns:
-            raise ValueError(
-                f"stamp went back by {(last_ns - stamp_ns) / 1e9:.3f} s; reset() first"
-            )
-        return (stamp_ns - last_ns) / 1e9
-
-    def _patience_ns(self, track: Track) -> float:
-        confirmed = self.config.max_age_s if track.is_confirmed else self.config.tentative_age_s
-        return confirmed * 1e9
-
-    def _stages(self) -> list[Stage]:
-        return [
-            Stage(self._fused_cost, self.config.max_cost),
-            Stage(self._fused_cost, self.config.relaxed_max_cost),
+    def _stages(self, table: TrackTable, people: Poses, embed: Embed | None) -> list[Stage]:
+        config = self.config
+        self._looks = looks = Looks(people, embed)
+        costs = Costs(table, people, config, looks)
+        choose = ASSOCIATIONS[config.association]
+        is_high = people.box_scores >= config.low_score
+        was_seen = table.rows["was_seen"]
+        confirmed = table.rows["is_confirmed"]
+        fused = [
+            Stage(costs.fused, config.max_cost, choose, tracks=first, people=is_high)
+            for first in (confirmed, ~confirmed)
         ]
+        relaxed = Stage(costs.fused, config.relaxed_max_cost, choose, people=is_high)
+        low = Stage(costs.apart, config.low_max_cost, choose, tracks=was_seen, people=~is_high)
+        if not looks.can_know:
+            return [*fused, relaxed, low]
+        alike = Stage(costs.embedding, self._limit, choose, people=is_high)
+        if config.embed_all:
+            looks.of(np.arange(len(people)))
+            return [alike, *fused, relaxed, low]
+        sure = beyond_doubt(config.ambiguity_margin)
+        clear = Stage(costs.fused, config.max_cost, sure, tracks=was_seen, people=is_high)
+        return [clear, alike, *fused, relaxed, low]
 
-    def _fused_cost(self, tracks: list[Track], people: Poses) -> np.ndarray:
-        """Return (T, N): 1 - IoU and pose distance, weighted; 2 where it cannot be.
+    @property
+    def _limit(self) -> float:
+        """The largest distance of embeddings of one person."""
+        return self.config.embedding_max_distance or self._space.max_distance
 
-        That is where boxes do not touch, or one is far taller: nobody grows within a frame.
-        """
-        predicted = np.array([track.filter.box for track in tracks]).reshape(-1, 4)
-        overlap = iou(predicted, people.boxes)
-        weight = self.config.pose_weight
-        cost = (1 - weight) * (1 - overlap) + weight * self._pose_distances(tracks, people)
-        heights = predicted[:, None, 3] - predicted[:, None, 1]
-        growth = (people.boxes[:, 3] - people.boxes[:, 1]) / heights
-        is_possible = (overlap > 0) & (np.maximum(growth, 1 / growth) < MAX_GROWTH)
-        return np.where(is_possible, cost, IMPOSSIBLE)
+    def _after(self, table: TrackTable, people: Poses, stamp_ns: int) -> None:
+        """Remember what those look like of whom enough is to be seen, and say who they are."""
+        if not self._looks.can_know:
+            return
+        own, config = table.rows, self.config
+        hidden = covered(people.boxes)
+        is_good = people.box_scores >= config.embed_min_score
+        is_good &= hidden <= config.embed_max_covered
+        tracks = np.flatnonzero(own["row"] != NOBODY)
+        tracks = tracks[is_good[own["row"][tracks]]]
+        is_known = self._looks.is_known[own["row"][tracks]]
+        tracks = np.concatenate((tracks[is_known], self._due(table, tracks[~is_known], stamp_ns)))
+        if not len(tracks):
+            return
+        rows = own["row"][tracks]
+        embeddings = self._looks.of(rows)
+        table.remember(tracks, embeddings, stamp_ns)
+        if self.gallery is not None:
+            is_sure = own["is_confirmed"][tracks]
+            limit = config.gallery_max_distance or self._limit
+            Identifier(self.gallery, limit, config)(
+                table,
+                tracks[is_sure],
+                embeddings[is_sure],
+                (people.box_scores * (1 - hidden))[rows[is_sure]],
+                stamp_ns,
+            )
 
-    def _pose_distances(self, tracks: list[Track], people: Poses) -> np.ndarray:
-        rows = comparable_rows(people.skeleton)
-        distances = np.empty((len(tracks), len(people)))
-        for track, row in zip(tracks, distances, strict=True):
-            size = to_centre_size(track.filter.box)[2:]
-            keypoints = track.predicted_keypoints[rows]
-            row[:] = self._similarity.distance(keypoints, size, people.keypoints[:, rows])
-        return distances
+    def _due(self, table: TrackTable, tracks: np.ndarray, stamp_ns: int) -> np.ndarray:
+        """Return those of ``tracks`` whose embedding is to be renewed, the oldest first."""
+        own, config = table.rows, self.config
+        tracks = tracks[own["is_confirmed"][tracks]]
+        waits_s = np.full(len(tracks), config.embed_interval_s)
+        if self.gallery is not None:
+            waits_s[own["person_id"][tracks] == NOBODY] = config.gallery_interval_s
+        age_ns = stamp_ns - own["embedded_ns"][tracks]
+        age_ns[~table.has_embedding[tracks]] = np.iinfo(np.int64).max
+        oldest = np.argsort(-age_ns, kind="stable")
+        oldest = oldest[age_ns[oldest] >= waits_s[oldest] * 1e9]
+        return tracks[oldest[: config.embed_per_frame]]
 
 
-def to_tracks(tracks: list[Track], people: Poses, stamp_ns: int) -> Tracks:
-    """Write tracks down as a record; those not seen in ``people`` get their predicted box."""
-    if not tracks:
-        return Tracks.empty(people.skeleton)
-    return Tracks(
-        poses=_poses_of(tracks, people.skeleton),
-        ids=[track.id for track in tracks],
-        states=[track.state for track in tracks],
-        ages_s=[(stamp_ns - track.born_ns) / 1e9 for track in tracks],
-        unseen_s=[(stamp_ns - track.seen_ns) / 1e9 for track in tracks],
-        hits=[track.hits for track in tracks],
-        detection_rows=[track.row for track in tracks],
-        velocities_px=[track.filter.velocity for track in tracks],
-        person_ids=np.full(len(tracks), -1),
-        identity_scores=np.full(len(tracks), np.nan),
-    )
+class Costs:
+    """The costs of one frame's pairs; what several stages need is worked out once."""
 
+    def __init__(
+        self, table: TrackTable, people: Poses, config: TrackerConfig, looks: Looks
+    ) -> None:
+        self._table, self._people, self._config, self._looks = table, people, config, looks
+        self._boxes = table.filters.boxes
+        self._overlap = overlaps(self._boxes, people.boxes)
+        self._is_possible = is_as_tall(self._boxes, people.boxes, config.max_growth)
+        self._is_possible &= self._overlap > 0
+        self._fused: np.ndarray | None = None
 
-def _poses_of(tracks: list[Track], skeleton: Skeleton) -> Poses:
-    absent = np.tile([np.nan, np.nan, 0.0], (len(skeleton.names), 1))
-    is_seen = np.array([track.row >= 0 for track in tracks])
-    return Poses(
-        skeleton=skeleton,
-        keypoints=[t.pose.keypoints[0] if t.row >= 0 else absent for t in tracks],
-        boxes=[t.pose.boxes[0] if t.row >= 0 else t.filter.box for t in tracks],
-        box_scores=is_seen * [track.pose.box_scores[0] for track in tracks],
-        scores=is_seen * [track.pose.scores[0] for track in tracks],
-    )
+    def apart(self, tracks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return 1 - IoU."""
+        pairs = np.ix_(tracks, rows)
+        return np.where(self._is_possible[pairs], 1 - self._overlap[pairs], IMPOSSIBLE)
+
+    def fused(self, tracks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return 1 - IoU and pose distance, weighted, where boxes touch and are of like height."""
+        if self._fused is None:
+            self._fused = self._all_fused()
+        return self._fused[np.ix_(tracks, rows)]
+
+    def embedding(self, tracks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return cosine distances of those whom motion allows to be one person."""
+        table = self._table
+        allowed = np.full((len(tracks), len(rows)), False)
+        known = np.flatnonzero(table.has_embedding[tracks])
+        if not self._config.embed_all and not len(known):
+            return np.where(allowed, 0.0, IMPOSSIBLE)
+        distances = table.filters.distances(tracks[known], self._people.boxes[rows])
+        allowed[known] = distances <= self._config.motion_gate
+        cost = np.full(allowed.shape, IMPOSSIBLE)
+        needed = np.flatnonzero(allowed.any(axis=0))
+        if len(needed):
+            embeddings = self._looks.of(rows[needed])
+            cost[:, needed] = embedding_distances(table.embeddings[tracks], embeddings)
+        return np.where(allowed, cost, IMPOSSIBLE)
+
+    def _all_fused(self) -> np.ndarray:
+        table, weight = self._table, self._config.pose_weight
+        fused = np.full(self._overlap.shape, IMPOSSIBLE)
+        ones, many = np.nonzero(self._is_possible)
+        if len(ones):
+            tracks, own = np.unique(ones, return_inverse=True)
+            boxes = self._boxes[tracks]
+            keypoints = table.predicted_keypoints(tracks, boxes)
+            sizes = boxes[:, 2:] - boxes[:, :2]
+            others = table.compared(self._people)
+            apart = 1 - self._overlap[ones, many]
+            distance = pose_distances(keypoints, sizes, others, (own, many))
+            distance = np.where(np.isnan(distance), BLIND * apart, distance)
+            fused[ones, many] = (1 - weight) * apart + weight * distance
+        return fused

@@ -7,8 +7,12 @@ import pytest
 
 from alphapose_ros.config import TrackerConfig
 from alphapose_ros.frame import Poses, TrackState
+from alphapose_ros.keypoints import PoseSimilarity
 from alphapose_ros.skeletons import skeleton
 from alphapose_ros.tracking import TRACKERS, build_tracker
+from alphapose_ros.tracking.embedding import Looks
+from alphapose_ros.tracking.msim import Costs
+from alphapose_ros.tracking.tracks import TrackTable
 
 BODY = skeleton("coco_17")
 DT_NS = 100_000_000
@@ -44,8 +48,9 @@ def run(one, frames, start_ns=0):
 
 
 @pytest.mark.parametrize("name", TRACKERS)
-def test_every_tracker_lives_with_empty_frames(name):
-    one = tracker(name=name)
+def test_every_tracker_lives_with_empty_frames(name, tmp_path):
+    (tmp_path / "tracks.txt").write_text("2,1,1,1,40,100,1,-1,-1,-1\n")
+    one = tracker(name=name, tracks_file=str(tmp_path / "tracks.txt"), byte_score=0.5)
     assert len(one.update(people([]), 0)) == 0
     assert len(one.update(people([(0, 0)]), DT_NS)) == (0 if name == "none" else 1)
     one.reset()
@@ -136,7 +141,7 @@ def test_a_box_much_taller_is_somebody_else():
     one = tracker()
     run(one, [people([(0, 0)])] * 3)
     tall = people([(0, 0)])
-    tall = replace(tall, boxes=tall.boxes * [1, 1, 1, 2])
+    tall = replace(tall, boxes=tall.boxes * [1, 1, 1, 2.5])
     assert one.update(tall, 3 * DT_NS).ids.tolist() == [1, 2]
 
 
@@ -171,3 +176,73 @@ def test_poses_without_keypoints_are_followed_by_their_boxes():
     blind = replace(blind, keypoints=np.tile([np.nan, np.nan, 0], (1, 17, 1)))
     one = tracker()
     assert run(one, [blind] * 4).ids.tolist() == [1]
+
+
+@pytest.mark.parametrize("name", ["msim", "iou", "byte"])
+def test_crowds_gaps_and_values_that_are_not_numbers_are_survived(name):
+    rng = np.random.default_rng(5)
+    one, stamp_ns, known = tracker(name=name), 0, set()
+    gaps_ns = [DT_NS, 10 * 10**9, 300 * 10**9, 0]
+    for number in range(12):
+        count = 500 if number == 4 else int(rng.integers(0, 6))
+        frame = people(rng.uniform(0, 400, (count, 2)), rng.integers(0, 9, count))
+        keypoints, boxes = frame.keypoints.copy(), frame.boxes.copy()
+        keypoints[rng.random(keypoints.shape[:2]) < 0.3] = np.nan
+        boxes[rng.random(count) < 0.1] = np.nan
+        boxes[rng.random(count) < 0.1, 2:] = 0
+        frame = replace(frame, keypoints=keypoints, boxes=boxes)
+        stamp_ns += gaps_ns[number % 4]
+        tracks = one.update(frame, stamp_ns)
+        assert len(set(tracks.ids.tolist())) == len(tracks)
+        born = set(tracks.ids[tracks.ages_s == 0].tolist())
+        assert number % 4 == 3 or not born & known  # no time passed: still newborn
+        known |= set(tracks.ids.tolist())
+        rows = tracks.detection_rows[tracks.detection_rows >= 0]
+        assert len(set(rows.tolist())) == len(rows)
+    for _ in range(600):  # ten minutes without anybody
+        stamp_ns += 10**9
+        tracks = one.update(people([]), stamp_ns)
+    assert len(tracks) == 0
+    assert one.update(people([(0, 0)]), stamp_ns).ids.min() > max(known)
+
+
+def test_boxes_of_low_score_come_last_and_only_go_on():
+    one = tracker(low_score=0.3, min_score=0.1)
+    run(one, [people([(0, 0)])] * 4)
+    weak = people([(6, 0)], shapes=[0], score=0.2)
+    both = replace(
+        people([(0, 0), (6, 0)], shapes=[0, 0]), box_scores=np.array([0.2, 0.9], np.float32)
+    )
+    tracks = one.update(both, 4 * DT_NS)
+    assert tracks.detection_rows.tolist() == [1, 0]  # the strong box goes on, the weak one is new
+    tracks = one.update(weak, 5 * DT_NS)
+    assert tracks.states[tracks.detection_rows == 0].tolist() == [TrackState.TRACKED]
+    alike = tracker(low_score=0.0, min_score=0.1)
+    run(alike, [people([(0, 0)])] * 4)
+    assert alike.update(both, 4 * DT_NS).detection_rows.tolist() == [0, 1]
+
+
+def test_another_skeleton_needs_a_reset():
+    one = tracker()
+    one.update(people([(0, 0)]), 0)
+    other = Poses.empty(skeleton("halpe_26"))
+    with pytest.raises(ValueError, match=r"halpe_26 after coco_17; reset\(\) first"):
+        one.update(other, DT_NS)
+    one.reset()
+    assert len(one.update(other, DT_NS)) == 0
+
+
+def test_the_fused_cost_is_that_of_the_paper_divided_by_its_weights():
+    # Box shifted by a quarter: IoU 30/50 = 0.6. The poses are shifted along: their distance by
+    # PoseSimilarity, one pair at a time.
+    before, after = people([(0, 0)]), people([(10, 0)])
+    table = TrackTable(BODY)
+    table.begin(before, np.array([0]), 0, iter([1]))
+    costs = Costs(table, after, TrackerConfig(pose_weight=0.25), Looks(after, None))
+    distance = PoseSimilarity().distance(
+        before.keypoints[0], np.array([40.0, 100.0]), after.keypoints
+    )[0]
+    assert 0.2 < distance < 1
+    row = np.array([0])
+    np.testing.assert_allclose(costs.fused(row, row), 0.75 * 0.4 + 0.25 * distance, rtol=1e-5)
+    np.testing.assert_allclose(costs.apart(row, row), 0.4)

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from alphapose_ros.training.synthetic.crops import Crops
 from alphapose_ros.training.synthetic.entries import document, image_entry, subject_entry
+from alphapose_ros.training.synthetic.identities import Identities
 from alphapose_ros.training.synthetic.scenes import Scenes
 from alphapose_ros.training.synthetic.sequences import Sequences
 from alphapose_ros.training.synthetic.studio import Sources, Studio
@@ -24,8 +25,13 @@ from alphapose_ros.training.synthetic.studio import Sources, Studio
 IMAGES, DEPTH, MASKS = "images", "depth", "masks"
 ANNOTATIONS = "annotations.json"
 _LOG = "made.jsonl"  # what has been asked for, then the entries of each picture made so far
-SIZES = {"crops": (256, 192), "scenes": (480, 640), "sequences": (240, 320)}  # height and width
-_PICTURES = {"crops": Crops, "scenes": Scenes}
+SIZES = {  # height and width
+    "crops": (256, 192),
+    "identities": (160, 80),
+    "scenes": (480, 640),
+    "sequences": (240, 320),
+}
+_PICTURES = {"crops": Crops, "identities": Identities, "scenes": Scenes}
 _CHUNK = 16
 
 
@@ -33,7 +39,7 @@ _CHUNK = 16
 class Job:
     """What to make."""
 
-    kind: str  # crops, scenes or sequences
+    kind: str  # one of SIZES
     out: Path
     count: int  # pictures, or sequences
     size: tuple[int, int]  # height and width
@@ -46,7 +52,7 @@ class Job:
 def write(job: Job, sources: Sources, workers: int = 0) -> None:
     """Make the folder ``job.out``, or go on where an interrupted call for the same left off.
 
-    Crops and scenes become images/ and one annotations.json; each sequence becomes a folder with
+    All but sequences become images/ and one annotations.json; each sequence becomes a folder with
     images/, depth/, masks/ and an annotations.json of its own.
 
     Args:
@@ -118,7 +124,7 @@ def _run(
 
 
 @lru_cache(maxsize=1)  # a process works on one job, and a studio takes seconds to open
-def _maker(job: Job, sources: Sources) -> Crops | Scenes | Sequences:
+def _maker(job: Job, sources: Sources) -> Crops | Identities | Scenes | Sequences:
     torch.set_num_threads(1)  # processes share the work, not threads; and sums stay the same
     cv2.setNumThreads(1)
     studio = Studio(sources)

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from alphapose_ros.config import TrackerConfig
+from alphapose_ros.frame import Poses
+from alphapose_ros.skeletons import skeleton
+from alphapose_ros.tracking import build_tracker
+from alphapose_ros.tracking.embedding import EmbeddingSpace
+from alphapose_ros.tracking.gallery import Gallery
+
+DT_NS = 100_000_000
+SPACE = EmbeddingSpace(max_distance=0.4, digest="test network, weights 1")
+LOOKS = np.eye(8, dtype=np.float32)  # distance 1 between any two people
+FAR = 10_000_000_000
+
+
+def person(x=0.0, width=40):
+    """One person 100 px tall, who stands at x."""
+    shape = np.random.default_rng(0).random((1, 17, 2)) * [width, 100] + [x, 0]
+    return Poses(
+        skeleton=skeleton("coco_17"),
+        keypoints=np.concatenate((shape, np.full((1, 17, 1), 0.8)), axis=2),
+        boxes=[[x, 0, x + width, 100]],
+        box_scores=[0.9],
+        scores=[0.9],
+    )
+
+
+def tracker(**settings):
+    return build_tracker(TrackerConfig(**settings), space=SPACE)
+
+
+def visit(one, look, start_ns, frames=30, x=0.0):
+    """Let somebody be there for a while, and be gone for long; return the person ids given."""
+    given = []
+    for number in range(frames):
+        noise = 0.02 * np.random.default_rng(number).normal(size=8)
+        embedding = (look + noise) / np.linalg.norm(look + noise)
+        tracks = one.update(person(x), start_ns + number * DT_NS, lambda rows, e=embedding: e[None])
+        given.append(int(tracks.person_ids[tracks.detection_rows == 0][0]))
+    one.update(Poses.empty(skeleton("coco_17")), start_ns + frames * DT_NS + FAR)
+    return given
+
+
+def test_who_returns_after_somebody_else_was_there_is_known_again():
+    one = tracker()
+    first = visit(one, LOOKS[0], 0)
+    other = visit(one, LOOKS[1], 2 * FAR)
+    again = visit(one, LOOKS[0], 4 * FAR)
+    assert first[-1] == again[-1] == 1
+    assert other[-1] == 2
+    assert set(again) == {-1, 1}  # nothing is said before it is sure
+    assert 2 <= again.index(1) < 15
+
+
+@pytest.mark.parametrize(("left", "came"), itertools.permutations(range(3), 2))
+def test_nobody_else_gets_the_identity_of_who_left(left, came):
+    one = tracker()
+    before = visit(one, LOOKS[left], 0)
+    after = visit(one, LOOKS[came], 2 * FAR)
+    assert before[-1] == 1
+    assert 1 not in after
+
+
+def test_who_is_about_as_near_to_two_people_is_neither():
+    gallery_tracker = tracker(gallery_margin=0.1, gallery_max_distance=0.5)
+    visit(gallery_tracker, LOOKS[0], 0)
+    visit(gallery_tracker, LOOKS[1], 2 * FAR)
+    between = 1.1 * LOOKS[0] + LOOKS[1]
+    between /= np.linalg.norm(between)  # 0.26 and 0.33 from them
+    assert set(visit(gallery_tracker, between, 4 * FAR)) == {-1}
+
+
+def test_a_single_likeness_confirms_nobody():
+    one = tracker(gallery_confirmations=3, gallery_interval_s=0.0)
+    visit(one, LOOKS[0], 0)
+    looks = itertools.cycle([LOOKS[0], LOOKS[3]])
+    for number in range(30):
+        tracks = one.update(person(), 2 * FAR + number * DT_NS, lambda rows: next(looks)[None])
+    assert tracks.person_ids.tolist() == [-1]
+    assert np.isnan(tracks.identity_scores).all()
+
+
+def test_two_people_seen_at_once_are_never_the_same_person():
+    one = tracker()
+    visit(one, LOOKS[0], 0)
+    two = Poses(
+        skeleton=skeleton("coco_17"),
+        **{
+            name: np.concatenate((getattr(person(), name), getattr(person(300), name)))
+            for name in ("keypoints", "boxes", "box_scores", "scores")
+        },
+    )
+    for number in range(30):
+        tracks = one.update(two, 2 * FAR + number * DT_NS, lambda rows: LOOKS[[0] * len(rows)])
+        known = tracks.person_ids[tracks.person_ids >= 0].tolist()
+        assert len(set(known)) == len(known)
+    assert 1 in tracks.person_ids
+
+
+def test_a_reset_forgets_tracks_and_no_person():
+    one = tracker()
+    visit(one, LOOKS[0], 0)
+    one.reset()
+    assert visit(one, LOOKS[0], 0)[-1] == 1
+
+
+def test_a_gallery_is_bounded_and_keeps_different_views():
+    gallery = Gallery(max_people=2, max_embeddings=3)
+    one = gallery.add(LOOKS[0], 0.5, 0)
+    for look, quality in ((LOOKS[1], 0.9), (LOOKS[2], 0.9), (LOOKS[0], 0.8)):
+        gallery.observe(one, look, quality, 1)
+    known = gallery.people[one]
+    assert len(known.embeddings) == 3
+    np.testing.assert_allclose(sorted(known.qualities), [0.8, 0.9, 0.9], rtol=1e-6)
+    np.testing.assert_array_equal(known.embeddings.sum(axis=0), LOOKS[:3].sum(axis=0))
+    assert [gallery.add(LOOKS[4], 1, 5), gallery.add(LOOKS[5], 1, 6)] == [2, 3]
+    assert sorted(gallery.people) == [2, 3]  # who was not seen for longest is forgotten
+
+
+def test_the_nearest_person_and_the_next_one():
+    gallery = Gallery()
+    gallery.add(LOOKS[0], 1, 0)
+    gallery.add((0.6 * LOOKS[0] + 0.8 * LOOKS[1]), 1, 0)
+    found = gallery.match(LOOKS[0])
+    assert (found.person_id, found.distance) == (1, 0)
+    assert found.second == pytest.approx(0.4)
+    assert gallery.match(LOOKS[0], frozenset([1])).person_id == 2
+    assert gallery.match(np.ones(3)).distance == np.inf
+
+
+def test_a_gallery_survives_a_restart(tmp_path):
+    one = tracker()
+    visit(one, LOOKS[0], 0)
+    visit(one, LOOKS[1], 2 * FAR)
+    one.gallery.save(tmp_path / "people.npz")
+    next_day = tracker(gallery_file=str(tmp_path / "people.npz"))
+    assert visit(next_day, LOOKS[1], 0)[-1] == 2
+    assert visit(next_day, LOOKS[4], 2 * FAR)[-1] == 3  # and not 1 or 2 again
+
+
+def test_people_are_kept_where_the_settings_ask_for_it(tmp_path):
+    path = tmp_path / "people.npz"
+    settings = {"gallery_file": str(path), "gallery_save": True}
+    first = tracker(**settings)  # there is no file yet
+    visit(first, LOOKS[0], 0)
+    first.keep()
+    assert visit(tracker(**settings), LOOKS[0], 0)[-1] == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["people.npz"]
+    before = path.read_bytes()
+    other = tracker(gallery_file=str(path))
+    visit(other, LOOKS[3], 0)
+    other.keep()
+    assert path.read_bytes() == before
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        tracker(gallery_file=str(tmp_path / "nowhere.npz"))
+
+
+def test_an_empty_gallery_can_be_kept(tmp_path):
+    Gallery(next_id=7).save(tmp_path / "none.npz")
+    gallery = Gallery()
+    gallery.load(tmp_path / "none.npz")
+    assert len(gallery) == 0
+    assert gallery.add(LOOKS[0], 1, 0) == 7
+
+
+def test_files_that_do_not_fit_are_refused_with_the_reason(tmp_path):
+    gallery = Gallery("a")
+    with pytest.raises(FileNotFoundError, match=r"missing\.npz"):
+        gallery.load(tmp_path / "missing.npz")
+    (tmp_path / "text.npz").write_text("people")
+    with pytest.raises(ValueError, match="not a gallery"):
+        gallery.load(tmp_path / "text.npz")
+    Gallery("b").save(tmp_path / "other.npz")
+    with pytest.raises(ValueError, match=r"network 'b', but 'a' is in use"):
+        gallery.load(tmp_path / "other.npz")
+    gallery.add(2 * LOOKS[0], 1, 0)
+    gallery.save(tmp_path / "long.npz")
+    with pytest.raises(ValueError, match="unit length"):
+        gallery.load(tmp_path / "long.npz")
