@@ -65,7 +65,10 @@ def recognise(shapes: Shapes) -> Architecture:
     """
     for sign, read in _FAMILIES.items():
         if sign in shapes:
-            return read(shapes)
+            try:
+                return read(shapes)
+            except (KeyError, IndexError, TypeError) as error:
+                raise ValueError(f"has {sign}, but not all of that network ({error})") from error
     names = ", ".join(list(shapes)[:SHOWN])
     raise ValueError(f"tensors {names}, ... belong to no network that is known here")
 

@@ -20,7 +20,8 @@ SHOWN = 3  # names of keys in an error
 WRAPPERS = ("state_dict", "model")  # under which trainers put the weights among other things
 PARALLEL = "module."  # before every name, when saved from a network spread over several devices
 FETCH = "fetch or export it again"
-CODE = "GLOBAL"  # how pickles name functions, and PyTorch those that it refuses
+CODE = ("GLOBAL", "nsupported class", "reduce")  # in what PyTorch says where it refuses functions
+ADVICE = "weights_only"  # in PyTorch's advice to trust a file, which is not for us to give
 
 
 class CheckpointError(ValueError):
@@ -87,7 +88,7 @@ def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
     """
     path = _existing(path)
     if path.suffix == ".weights":
-        raise CheckpointError(f"{path}: Darknet's form has no names; name the model it is for")
+        raise CheckpointError(f"{path}: Darknet's form has no names, and is for yolov3_spp alone")
     if path.suffix == ".safetensors":
         with _safetensors(path) as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118, no dict
@@ -104,7 +105,7 @@ def recognise_file(path: str | Path) -> Architecture:
     shapes = read_shapes(path)
     try:
         return recognise(shapes)
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
 
@@ -143,19 +144,23 @@ def _unpickled(path: Path, device: str) -> dict[str, Tensor]:
         with _plain_numbers():
             state = torch.load(path, map_location=device, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        if wish := next((line for line in str(error).splitlines() if CODE in line), ""):
+        lines = str(error).splitlines()
+        if wish := next((line for line in lines if any(sign in line for sign in CODE)), ""):
             raise CheckpointError(
                 f"{path}: refused, as it wants to run code when it is read ({wish.strip(' .')}); "
                 "ask for a file of tensors alone, best as .safetensors"
             ) from None
-        reason = next(iter(str(error).splitlines()), repr(error))
+        reason = next((line for line in lines if ADVICE not in line), "no file of torch.save")
         raise CheckpointError(f"{path}: not a readable weights file ({reason}); {FETCH}") from error
     for wrapper in WRAPPERS:
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+    is_state = isinstance(state, Mapping) and all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
+    )
+    if not is_state or not state:
         raise CheckpointError(f"{path}: holds no state dict of tensors")
-    if state and all(name.startswith(PARALLEL) for name in state):
+    if all(name.startswith(PARALLEL) for name in state):
         return {name.removeprefix(PARALLEL): tensor for name, tensor in state.items()}
     return dict(state)
 
@@ -163,9 +168,9 @@ def _unpickled(path: Path, device: str) -> dict[str, Tensor]:
 def _plain_numbers() -> AbstractContextManager:
     """Let NumPy's scalars be read, such as the accuracies that trainers note beside the weights.
 
-    Before PyTorch 2.5 files that hold some are refused.
+    Before PyTorch 2.6 files that hold some are refused.
     """
-    if not hasattr(torch.serialization, "safe_globals"):
+    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
         return nullcontext()
     scalar = np.float64(0).__reduce__()[0]
     names = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
@@ -188,7 +193,7 @@ def _advice(state: Mapping[str, Tensor]) -> str:
     """Say what the file is for, instead."""
     try:
         found = recognise({name: tuple(tensor.shape) for name, tensor in state.items()})
-    except (ValueError, KeyError):
+    except ValueError:
         return "Is this the file of another network or skeleton? See `alphapose models`."
     names = [weights.name for weights in fitting(found)]
     models = f", as of {' or '.join(names)}" if names else ""

@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+CROP_SIDES = range(32, 2049, 32)  # [px]
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -168,10 +170,11 @@ class PoseConfig(Section):
     def __post_init__(self) -> None:
         super().__post_init__()
         sides = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", self.input_size)
-        if self.input_size and (sides is None or any(int(side) % 32 for side in sides.groups())):
+        numbers = [int(side) for side in sides.groups()] if sides else [0]
+        if self.input_size and not all(side in CROP_SIDES for side in numbers):
             raise ValueError(
                 f"input_size: {self.input_size!r} is no HEIGHTxWIDTH of multiples of 32 such as "
-                "256x192"
+                f"256x192, up to {CROP_SIDES[-1]}"
             )
 
 

@@ -31,6 +31,8 @@ def read_darknet(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor
         DarknetError: the file has another length.
     """
     names = list(_order(expected))
+    if not names:
+        raise DarknetError("is in Darknet's form, which yolov3_spp alone is read from")
     count = sum(expected[name].numel() for name in names)
     numbers = count_numbers(path)
     if numbers != count:
@@ -69,7 +71,10 @@ def count_numbers(path: Path) -> float:
     Raises:
         DarknetError: the file is shorter than a header.
     """
-    return (path.stat().st_size - _header_bytes(path)) / 4
+    size = path.stat().st_size - _header_bytes(path)
+    if size < 0:
+        raise DarknetError("is too short to be a Darknet file")
+    return size / 4
 
 
 def _header_bytes(path: Path) -> int:

@@ -11,6 +11,7 @@ import shutil
 import time
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from alphapose_ros.zoo import cache_folder, main_path
+from alphapose_ros.zoo import main_path
 from alphapose_ros.zoo_table import Weights
 
 MIRROR = "ALPHAPOSE_ROS_MIRROR"
@@ -28,7 +29,15 @@ TRIES = 4  # without a single new byte, until it is given up
 FIRST_PAUSE_S = 1.0  # doubled with every such try
 LARGEST_GRAPH_BYTES = 2 << 30  # what an archive may unpack to
 RECORD = "hashes.json"
+HASHES = ("sha256", "fetched_sha256")  # in its entries
+OTHER_FOLDER = "choose another folder (--folder, ALPHAPOSE_ROS_CACHE)"
 BROKEN = (http.client.HTTPException, OSError)
+DAMAGED = (  # what zipfile raises; RuntimeError: encrypted, or packed in a way it does not know
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+)
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # answers after which one tries again
 
 Progress = Callable[[int, int], None]  # bytes there, bytes in all or 0 where not known
@@ -61,6 +70,7 @@ def fetch_weights(weights: Weights, folder: Path | None, progress: Progress) -> 
     """
     file = main_path(weights) if folder is None else folder / main_path(weights).name
     known = recorded(file)
+    _require_writable(file)
     is_archive = weights.url.endswith(".zip")
     fetched = file.with_name(f"{file.name}.zip") if is_archive else file
     sha256 = weights.sha256 or known.get("fetched_sha256", "")
@@ -96,9 +106,8 @@ def download(
         DownloadError: it cannot be fetched, has another hash, or cannot be written.
     """
     url = mirrored(url)
-    part = file.with_name(f"{file.name}.part")
-    with _writing(file.parent):
-        file.parent.mkdir(parents=True, exist_ok=True)
+    part = _part(file)
+    _require_writable(file)
     most, failures = _size(part), 0
     while True:
         try:
@@ -140,20 +149,22 @@ def unpack_graph(archive: Path, file: Path) -> None:
     """Take the one .onnx out of a zip archive; its own name and folder play no part.
 
     Raises:
-        DownloadError: the archive is damaged, or holds none, several, or a huge one.
+        DownloadError: the archive is damaged, or holds none, several, or a huge one, or the graph
+            cannot be written.
     """
-    part = file.with_name(f"{file.name}.part")
+    part = _part(file)
     try:
         with zipfile.ZipFile(archive) as opened:
             graphs = [entry for entry in opened.infolist() if entry.filename.endswith(".onnx")]
             if len(graphs) != 1 or graphs[0].file_size > LARGEST_GRAPH_BYTES:
                 raise DownloadError(f"{archive}: must hold one .onnx of at most 2 GiB")
-            with _writing(file.parent), opened.open(graphs[0]) as packed, part.open("wb") as copy:
-                shutil.copyfileobj(packed, copy, CHUNK_BYTES)
-    except zipfile.BadZipFile as error:
+            with _writing(file.parent):
+                with opened.open(graphs[0]) as packed, part.open("wb") as copy:
+                    shutil.copyfileobj(packed, copy, CHUNK_BYTES)
+                part.replace(file)
+    except DAMAGED as error:
         part.unlink(missing_ok=True)
         raise DownloadError(f"{archive}: damaged archive ({error}); try again") from error
-    part.replace(file)
 
 
 def hash_of(file: Path) -> str:
@@ -166,25 +177,66 @@ def hash_of(file: Path) -> str:
 
 
 def recorded(file: Path) -> dict[str, Any]:
-    """Return what hashes.json beside ``file`` says of it; empty where nothing."""
-    try:
-        known = json.loads((file.parent / RECORD).read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise DownloadError(f"{file.parent / RECORD} is damaged ({error}); delete it") from error
-    return known.get(file.name, {})
+    """Return what hashes.json beside ``file`` says of it; empty where nothing.
+
+    Raises:
+        DownloadError: hashes.json is damaged.
+    """
+    return _records(file.parent).get(file.name, {})
 
 
 def record(file: Path, **origin: str) -> None:
-    """Note hash and size of ``file`` in hashes.json beside it, and where it came from."""
+    """Note hash and size of ``file`` in hashes.json beside it, and where it came from.
+
+    Raises:
+        DownloadError: hashes.json is damaged, or cannot be written.
+    """
     path = file.parent / RECORD
-    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    known = _records(file.parent)
     known[file.name] = {"sha256": hash_of(file), "bytes": file.stat().st_size, **origin}
-    part = path.with_name(f"{RECORD}.part")
+    part = _part(path)
     with _writing(file.parent):
         part.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", "utf-8")
         part.replace(path)
+
+
+def _records(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what hashes.json in ``folder`` says, by the names of files; empty without any.
+
+    Raises:
+        DownloadError: it is damaged.
+    """
+    path = folder / RECORD
+    try:
+        known = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except ValueError as error:
+        raise DownloadError(f"{path} is damaged ({error}); delete it") from error
+    if not isinstance(known, dict) or not all(map(_is_record, known.values())):
+        raise DownloadError(f"{path} is damaged (no hashes by names of files); delete it")
+    return known
+
+
+def _is_record(entry: Any) -> bool:
+    return isinstance(entry, dict) and all(isinstance(entry.get(key, ""), str) for key in HASHES)
+
+
+def _require_writable(file: Path) -> None:
+    """Find out before anything is fetched whether ``file`` can be written; make its folder.
+
+    Raises:
+        DownloadError: it cannot.
+    """
+    part = _part(file)
+    with _writing(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_dir():
+            raise DownloadError(f"{file} is a folder, not a file: delete it, or {OTHER_FOLDER}")
+        with part.open("ab"):
+            pass
+        if not _size(part):
+            part.unlink()
 
 
 def _fetch(url: str, part: Path, progress: Progress) -> None:
@@ -276,13 +328,11 @@ def _writing(folder: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, DownloadError):
             raise
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            remedy = "make room; what is there is gone on with"
-        else:
-            remedy = f"set ALPHAPOSE_ROS_CACHE to another folder than {cache_folder()}"
-        raise DownloadError(f"cannot write to {folder}: {error.strerror or error}; {remedy}") from (
-            error
-        )
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room; what is there is gone on with" if is_full else OTHER_FOLDER
+        is_file = isinstance(error, (FileExistsError, NotADirectoryError))
+        cause = "it is no folder" if is_file else error.strerror or error
+        raise DownloadError(f"cannot write to {folder}: {cause}; {remedy}") from error
 
 
 def _unreachable(url: str, file: Path, error: Exception) -> str:
@@ -294,6 +344,10 @@ def _unreachable(url: str, file: Path, error: Exception) -> str:
         f"cannot fetch {url} {way}: {error}. Try again to go on where it stopped; without a "
         f"network, fetch it elsewhere and save it as {file}; {MIRROR} sets another server"
     )
+
+
+def _part(file: Path) -> Path:
+    return file.with_name(f"{file.name}.part")
 
 
 def _tag(part: Path) -> Path:

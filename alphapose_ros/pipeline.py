@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -139,5 +139,9 @@ class Pipeline:
             stamp_ns = self._stamp_ns
         self._stamp_ns = stamp_ns
         embedder = self._embedder
-        embed = None if embedder is None else lambda rows: embedder(image, poses[rows])
-        return self._tracker.update(poses, stamp_ns, embed, image)
+        if embedder is None:
+            return self._tracker.update(poses, stamp_ns, image=image)
+        poses = replace(poses, embeddings=None)  # a detector's own cannot be compared with these
+        return self._tracker.update(
+            poses, stamp_ns, lambda rows: embedder(image, poses[rows]), image
+        )

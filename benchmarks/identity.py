@@ -60,6 +60,7 @@ MARGIN = 0.15  # of the box that must be free of others for somebody to be alone
 PATCH = 0.15  # of the box by which a patch is larger on every side
 GREY = (90, 110, 100)
 MIN_IOU = 0.4
+GAP = 2  # frames in which somebody may be missed
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,15 @@ class Film:
     Args:
         path: of the video.
         config: how people are looked for.
-        length: most frames, from the beginning.
+        span: which frames.
     """
 
-    def __init__(self, path: Path, config: Config, length: int | None = None) -> None:
+    def __init__(self, path: Path, config: Config, span: slice = slice(None)) -> None:
         video = cv2.VideoCapture(str(path))
-        self.images: list[np.ndarray] = []
-        while len(self.images) != length and (frame := video.read())[0]:
-            self.images.append(frame[1])
+        images: list[np.ndarray] = []
+        while (frame := video.read())[0]:
+            images.append(frame[1])
+        self.images = images[span]
         if not self.images:
             raise FileNotFoundError(f"{path} is no video that can be read")
         self._pipeline = Pipeline(with_values(config, {"tracker.name": "none"}))
@@ -189,7 +191,14 @@ def leave_and_return(film: Film, data: Path, config: Config) -> Iterator[str]:
             ]
             is_back = mine >= 0 and usual(found[2]) == mine
             taken = share(found[1], {mine} - {-1}, parts[1])
-            row = (f"{duration_s:g} s", one, other, *cells, "yes" if is_back else "NO", f"{taken:.2f}")
+            row = (
+                f"{duration_s:g} s",
+                one,
+                other,
+                *cells,
+                "yes" if is_back else "NO",
+                f"{taken:.2f}",
+            )
             yield "| " + " | ".join(map(str, row)) + " |"
 
 
@@ -219,9 +228,9 @@ class Walk:
 
 
 def reference_boxes(film: Film, config: Config) -> dict[int, dict[int, np.ndarray]]:
-    """Return {track: {frame: box (4,)}} of the clip as it is, predicted where nobody is seen.
+    """Return {track: {frame: box (4,)}} of the clip as it is.
 
-    That is the case in a few frames within a track; not before it is lost for good.
+    Boxes are predicted where somebody is not seen for up to GAP frames, but for the last ones.
     """
     step = follower(config)
     boxes: dict[int, dict[int, np.ndarray]] = {}
@@ -229,9 +238,10 @@ def reference_boxes(film: Film, config: Config) -> dict[int, dict[int, np.ndarra
     for number, image in enumerate(film.images):
         tracks = step(image, film.poses(number))
         for row, track in enumerate(tracks.ids.tolist()):
-            boxes.setdefault(track, {})[number] = tracks.poses.boxes[row]
             if tracks.detection_rows[row] >= 0:
                 last[track] = number
+            if number - last[track] <= GAP:
+                boxes.setdefault(track, {})[number] = tracks.poses.boxes[row]
     return {
         track: {number: box for number, box in seen.items() if number <= last[track]}
         for track, seen in boxes.items()

@@ -16,6 +16,7 @@ from alphapose_ros.checkpoints import (
     load_checkpoint,
     load_network,
     read_shapes,
+    recognise_file,
 )
 from alphapose_ros.pose import build_pose_network
 from alphapose_ros.zoo import ZOO
@@ -186,6 +187,30 @@ def test_a_file_of_another_network_is_told_to_be_that(tmp_path):
     (entry,) = (e.name for e in ZOO.values() if e.file == "halpe26_fast_res50_256x192.pth")
     assert f"is that of fastpose_res50, 26 keypoints, as of {entry}" in message
     assert len(message) < 500
+
+
+@pytest.mark.parametrize("read", [lambda path: load_checkpoint(network(), path), read_shapes])
+def test_what_is_no_weights_file_at_all_is_refused_without_advice_to_trust_it(tmp_path, read):
+    path = tmp_path / "weights.pth"
+    path.write_text("<html>not found</html>")
+    with pytest.raises(CheckpointError, match="not a readable weights file") as caught:
+        read(path)
+    assert "weights_only" not in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", [{}, {1: torch.zeros(1)}, {"a": 3}, [torch.zeros(1)]])
+def test_what_holds_no_tensors_by_name_is_refused(tmp_path, odd):
+    torch.save(odd, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match=r"w\.pth: holds no state dict of tensors"):
+        recognise_file(tmp_path / "w.pth")
+
+
+def test_a_part_of_a_known_network_is_told_from_it(tmp_path):
+    for number, part in enumerate(({"duc1.conv.weight": 1}, {"conv_out.2.weight": ()})):
+        path = tmp_path / f"{number}.pth"
+        torch.save({name: torch.zeros(shape) for name, shape in part.items()}, path)
+        with pytest.raises(CheckpointError, match=r"pth: has .*, but not all of that network"):
+            recognise_file(path)
 
 
 def test_numbers_that_trainers_note_beside_the_weights_do_no_harm(tmp_path, state):

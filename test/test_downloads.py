@@ -17,7 +17,14 @@ from io import BytesIO
 import pytest
 
 from alphapose_ros import downloads
-from alphapose_ros.downloads import DownloadError, download, fetch_weights, recorded
+from alphapose_ros.downloads import (
+    DownloadError,
+    download,
+    fetch_weights,
+    record,
+    recorded,
+    unpack_graph,
+)
 from alphapose_ros.zoo_table import Weights
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB
@@ -290,6 +297,41 @@ def test_a_folder_that_cannot_be_written_is_an_error(serve, tmp_path):
         download(serve().url, tmp_path / "folder/net.pth")
 
 
+def test_a_file_in_place_of_the_folder_is_an_error_before_anything_is_asked_for(serve, tmp_path):
+    (tmp_path / "afile").touch()
+    server = serve()
+    with pytest.raises(DownloadError, match=r"write to .*/afile: it is no folder; .*--folder"):
+        fetch_weights(entry(server, file="net.pth"), tmp_path / "afile", nothing)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("taken", ["net.pth", "net.pth.part"])
+def test_a_folder_in_place_of_the_file_is_an_error_before_anything_is_asked_for(serve, file, taken):
+    (file.parent / taken).mkdir(parents=True)
+    server = serve()
+    with pytest.raises(DownloadError, match=r"choose another folder \(--folder, ALPHAPOSE_ROS_C"):
+        download(server.url, file)
+    assert server.requests == []
+    assert left(file) == [taken]
+
+
+def test_a_folder_in_place_of_the_graph_is_an_error_before_its_archive_is_asked_for(
+    serve, tmp_path
+):
+    (tmp_path / "net.onnx").mkdir()
+    server = serve(content=archive("a.onnx"))
+    with pytest.raises(DownloadError, match=r"net\.onnx is a folder, not a file"):
+        fetch_weights(entry(server, onnx="net.onnx"), tmp_path, nothing)
+    assert server.requests == []
+
+
+def test_a_graph_that_cannot_be_put_in_its_place_is_an_error(tmp_path):
+    (tmp_path / "net.zip").write_bytes(archive("a.onnx"))
+    (tmp_path / "net.onnx").mkdir()
+    with pytest.raises(DownloadError, match="cannot write to "):
+        unpack_graph(tmp_path / "net.zip", tmp_path / "net.onnx")
+
+
 def test_a_full_disk_is_an_error_and_what_is_there_stays(serve, file, monkeypatch):
     file.parent.mkdir()
     part = file.parent / "net.pth.part"
@@ -327,6 +369,23 @@ def archive(*names, content=CONTENT):
         for name in names:
             opened.writestr(name, content)
     return packed.getvalue()
+
+
+LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"  # where the two headers of an entry begin
+
+
+def spoilt(what):
+    """Return an archive of one graph, with something written over its headers or its bytes."""
+    packed = bytearray(archive("a.onnx"))
+    local, central = packed.rindex(LOCAL), packed.rindex(CENTRAL)
+    if what == "encrypted":
+        packed[local + 6] |= 1
+        packed[central + 8] |= 1
+    elif what == "unknown method":
+        packed[local + 8] = packed[central + 10] = 77
+    elif what == "no deflate stream":
+        packed[local + 30 + len("a.onnx")] = 0xFF
+    return bytes(packed)
 
 
 def entry(server, sha256="", **fields):
@@ -385,8 +444,11 @@ def test_a_graph_is_taken_out_of_its_archive(serve, tmp_path):
         (archive(), "must hold one .onnx"),
         (archive("a.onnx", "b.onnx"), "must hold one .onnx"),
         (archive("a.onnx")[:-100], "damaged archive"),
+        (spoilt("encrypted"), "damaged archive .*encrypted"),
+        (spoilt("unknown method"), "damaged archive"),
+        (spoilt("no deflate stream"), "damaged archive"),
     ],
-    ids=["none", "two", "damaged"],
+    ids=["none", "two", "damaged", "encrypted", "unknown method", "no deflate stream"],
 )
 def test_an_archive_that_holds_something_else_is_refused(serve, tmp_path, packed, message):
     with pytest.raises(DownloadError, match=message):
@@ -402,7 +464,29 @@ def test_an_archive_that_would_fill_the_disk_is_not_unpacked(serve, tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_note_of_hashes_is_an_error(tmp_path):
-    (tmp_path / "hashes.json").write_text("{")
+def test_an_archive_that_ends_too_early_is_refused(tmp_path, monkeypatch):
+    def end(*arguments):
+        raise EOFError
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", end)
+    (tmp_path / "net.zip").write_bytes(archive("a.onnx"))
+    with pytest.raises(DownloadError, match="damaged archive"):
+        unpack_graph(tmp_path / "net.zip", tmp_path / "net.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["net.zip"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "null", '{"net.pth": []}', '{"a": 1}', '{"net.pth": {"sha256": 1}}']
+)
+@pytest.mark.parametrize("use", [recorded, record])
+def test_a_damaged_note_of_hashes_is_an_error(tmp_path, text, use):
+    (tmp_path / "hashes.json").write_text(text)
+    (tmp_path / "net.pth").touch()
     with pytest.raises(DownloadError, match=r"hashes.json is damaged \(.*\); delete it"):
-        recorded(tmp_path / "net.pth")
+        use(tmp_path / "net.pth")
+    assert (tmp_path / "hashes.json").read_text() == text
+
+
+def test_of_a_file_in_a_folder_that_is_none_nothing_is_recorded(tmp_path):
+    (tmp_path / "afile").touch()
+    assert recorded(tmp_path / "afile/net.pth") == {}

@@ -19,10 +19,11 @@ from alphapose_ros.zoo import (
     require_file,
     weights_path,
 )
-from alphapose_ros.zoo_table import Weights
+from alphapose_ros.zoo_table import WEIGHTS, Weights
 
 REFUSED = 2  # exit code
 SHOWN_EVERY_S = 0.2
+TASKS = sorted({weights.task for weights in WEIGHTS})
 SIMCC = (["input"], ["simcc_x", "simcc_y"])  # ends of the graphs that are fetched
 
 
@@ -31,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="action")
     actions.required = False
     action = actions.add_parser("list", help="print a line on each (also without any action)")
-    action.add_argument("--task", choices=("pose", "detection"), default="", help="only for this")
+    action.add_argument("--task", choices=TASKS, default="", help="only for this")
     action.add_argument("--skeleton", choices=tuple(SKELETONS), default="", metavar="ID")
     action = actions.add_parser("info", help="print all that is known of one")
     action.add_argument("name")
@@ -156,7 +157,7 @@ def _download(options: Namespace) -> None:
         if options.folder and not is_embedded(weights):
             place = options.folder / place.name
         if place.is_file() and not _hash_problem(weights, place):
-            print(f"{weights.name}: {place} is there")
+            print(f"{weights.name}: {place} is there{_doubt(weights, place)}")
         elif weights.url:
             file = fetch_weights(weights, options.folder, _Progress(weights.name))
             print(f"{weights.name}: {file}")
@@ -167,6 +168,15 @@ def _download(options: Namespace) -> None:
         print("to use a file of this folder: pose.weights=FILE or detector.weights=FILE")
     if missing:
         raise SystemExit(1)
+
+
+def _doubt(weights: Weights, file: Path) -> str:
+    """Return what is to be said of a file whose hash is not known; "" where it is."""
+    if is_embedded(weights) or _known_hash(weights, file):
+        return ""
+    is_own = file == main_path(weights)  # the one that verify reads
+    check = f": `alphapose models verify {weights.name}` checks it" if is_own else ""
+    return f"; its hash is not known{check}"
 
 
 def _accept(chosen: list[Weights], is_accepted: bool) -> None:
@@ -210,8 +220,6 @@ def _verify(options: Namespace) -> None:
     Raises:
         SystemExit: 1 where one is not as it should be.
     """
-    from alphapose_ros.downloads import record, recorded
-
     chosen = [find_weights(name) for name in options.names] or [
         weights for weights in ZOO.values() if main_path(weights).is_file()
     ]
@@ -232,10 +240,20 @@ def _verify(options: Namespace) -> None:
         elif _known_hash(weights, file):
             print(f"{weights.name}: hash as it should be, loads")
         else:
-            record(file)
-            print(f"{weights.name}: loads; hash noted: {recorded(file)['sha256']}")
+            print(f"{weights.name}: loads; {_note_hash(file)}")
     if wrong:
         raise SystemExit(1)
+
+
+def _note_hash(file: Path) -> str:
+    """Note the hash of a file, and return what is to be said of that."""
+    from alphapose_ros.downloads import record, recorded
+
+    try:
+        record(file)
+        return f"hash noted: {recorded(file)['sha256']}"
+    except OSError as error:  # the cache may be read-only
+        return f"hash could not be noted: {error}"
 
 
 def _hash_problem(weights: Weights, file: Path) -> str:

@@ -16,6 +16,7 @@ from alphapose_ros.detection.nms import nms, soft_nms
 from alphapose_ros.devices import Compute, pick_compute
 from alphapose_ros.frame import Detections
 
+CANDIDATES = 3000  # most boxes that are compared with each other, the best ones
 Finder = Callable[[np.ndarray, int], Detections]  # image (H, W, 3) BGR, number of the frame
 
 
@@ -54,6 +55,8 @@ class Detector:
         """
         found = self._find(image, index)
         found = found[is_usable(found.boxes) & (found.scores >= self.config.score_threshold)]
+        if len(found) > CANDIDATES:
+            found = found[np.argsort(-found.scores, kind="stable")[:CANDIDATES]]
         if isinstance(found, Candidates):
             found = found.by_objectness()
         return self._thinned(found)[: self.config.max_people]

@@ -14,7 +14,10 @@ from alphapose_ros.zoo import ZOO, Weights, find_weights, fitting, pick_file
 NETWORK_DETECTORS = ("yolox", "yolov3")
 AUTO = "auto"  # in place of a model's name: the network that the file is for
 CELL = 32  # [px]: squares are whole numbers of the coarsest grid's cells
-RECOGNISE_FILE = "alphapose_ros.checkpoints:recognise_file"  # by address: it loads PyTorch
+RECOGNISE_FILE = "alphapose_ros.checkpoints:recognise_file"
+RECOGNISE_DARKNET = (
+    "alphapose_ros.detection.darknet_weights:recognise_darknet"  # by address: it loads PyTorch
+)
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,14 @@ def _recognised(config: DetectorConfig) -> Weights:
             f"detector.model: {AUTO!r} reads the network from detector.weights, which must name "
             f"weights for PyTorch, not {config.weights!r}; else name the model"
         )
-    found = resolve_name(RECOGNISE_FILE)(config.weights)
+    is_darknet = config.weights.endswith(".weights")
+    found = resolve_name(RECOGNISE_DARKNET if is_darknet else RECOGNISE_FILE)(config.weights)
     if found.network not in networks_of(config.name):
         owners = [name for name in NETWORK_DETECTORS if found.network in networks_of(name)]
         advice = f"set detector.name to {owners[0]}" if owners else "it finds no people"
         raise ValueError(f"{config.weights}: holds {found}; {advice}")
     same = fitting(found) or [e for e in ZOO.values() if e.network == found.network]
+    same = sorted(same, key=lambda entry: not entry.preprocess)  # ours is not as others' are
     # Of other classes than those in the table, the first is taken for a person.
     return replace(same[0], classes=found.outputs, person=min(same[0].person, found.outputs - 1))
 

@@ -23,7 +23,7 @@ from alphapose_ros.models.chain import Chain
 from alphapose_ros.pose import build_pose_network
 from alphapose_ros.pose.heatmap import locate
 from alphapose_ros.pose.torch_backend import normalised
-from alphapose_ros.zoo import Weights, require_file
+from alphapose_ros.zoo import Weights, graph_path, require_file
 
 OPSET, IR_VERSION = 17, 8  # ONNX Runtime 1.12, the last for the NumPy of Ubuntu 22.04, reads them
 EXPORTER_OPSET = 18  # the lowest that PyTorch's exporter writes
@@ -39,10 +39,12 @@ def export(weights: Weights, path: str | Path, own_file: str | Path = "") -> Non
         own_file: weights in place of the entry's own.
 
     Raises:
-        ValueError: the network cannot be written as a graph.
+        ValueError: the network cannot be written as a graph, or there is nothing but a graph.
         FileNotFoundError: there are no such weights.
         CheckpointError: they do not fit the network, or half precision cannot hold them.
     """
+    if not weights.network:
+        raise ValueError(f"{weights.name} is a graph already: {graph_path(weights)}")
     write = resolve_name(EXPORTERS[weights.task])
     write(weights, path, own_file or require_file(weights, "torch"))
 

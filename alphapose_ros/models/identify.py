@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from alphapose_ros.architectures import Architecture
-from alphapose_ros.checkpoints import CheckpointError, recognise_file
-from alphapose_ros.darknet import DarknetError, count_numbers
-from alphapose_ros.detection.networks import build_detection_network
+from alphapose_ros.checkpoints import recognise_file
+from alphapose_ros.detection.darknet_weights import recognise_darknet
 from alphapose_ros.models.official import OFFICIAL
 from alphapose_ros.zoo import Weights, fitting
-
-DARKNET = "yolov3_spp"
 
 
 @dataclass(frozen=True)
@@ -67,30 +62,6 @@ def identify(path: str | Path) -> Identity:
     """
     path = Path(path)
     is_darknet = path.suffix == ".weights" and path.is_file()
-    found = _darknet(path) if is_darknet else recognise_file(path)
+    found = recognise_darknet(path) if is_darknet else recognise_file(path)
     fit = fitting(found)
     return Identity(path, found, tuple(sorted(fit, key=lambda entry: entry.file != path.name)))
-
-
-def _darknet(path: Path) -> Architecture:
-    """Tell the number of classes by the length: each adds the same to it."""
-    one, two = (_count(classes) for classes in (1, 2))
-    try:
-        numbers = count_numbers(path)
-    except DarknetError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    classes = 1 + (numbers - one) / (two - one)
-    if classes < 1 or classes != int(classes):
-        raise CheckpointError(
-            f"{path}: holds {numbers:,.10g} numbers, which fits {DARKNET} for no number of classes "
-            f"(80: {_count(80):,}); is it cut short?"
-        )
-    return Architecture("detection", DARKNET, int(classes))
-
-
-def _count(classes: int) -> int:
-    with torch.device("meta"):
-        state = build_detection_network(DARKNET, classes).state_dict()
-    return sum(
-        tensor.numel() for name, tensor in state.items() if not name.endswith("batches_tracked")
-    )

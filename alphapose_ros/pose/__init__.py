@@ -155,8 +155,10 @@ def build_backend(
     """
     weights = find_model(config)
     if decode or flip or config.input_size:
-        compute = _with_torch(compute, config.weights)
+        compute = _with_torch(compute, config.weights, weights)
     runtime, file = pick_file(weights, config.weights, compute)
+    if runtime == "torch" and not weights.network:
+        raise ValueError(f"{weights.name} is an ONNX graph only; pose.weights must be an .onnx too")
     weights = replace(weights, decode=decode or weights.decode)
     kind = weights.preprocess if runtime == "onnx" and weights.preprocess else runtime
     backend = resolve_name(BACKENDS[kind])(weights, file, compute, config.batch_size)
@@ -166,13 +168,14 @@ def build_backend(
     return backend, file
 
 
-def _with_torch(compute: Compute, own_file: str) -> Compute:
+def _with_torch(compute: Compute, own_file: str, weights: Weights) -> Compute:
     usual = "leave pose.flip, pose.decode and pose.input_size as they are by default"
-    if compute.runtime == "onnx" or own_file.endswith(".onnx"):
+    is_graph = own_file.endswith(".onnx") or not weights.network
+    if compute.runtime == "onnx" or is_graph:
         raise ValueError(
             "the flip test, other decodings and other sizes of crops are not for ONNX graphs, "
             "which give keypoints of one size of crops; use runtime 'auto' or 'torch' and "
-            f"pose.weights that are no .onnx, or {usual}"
+            f"a model with weights that are no .onnx, or {usual}"
         )
     if not has_torch():
         raise ValueError(

@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+is_compiling = getattr(torch.compiler, "is_compiling", bool)  # PyTorch 2.2 cannot tell: False
+
+
 MAX_SAMPLES = 2**24  # numbers sampled at once (64 MiB in float32); larger batches go in pieces
 
 
@@ -63,7 +66,7 @@ def deform_conv2d(
 
     Source: Dai et al., Deformable Convolutional Networks, 2017; Zhu et al., v2, 2019 (mask).
     """
-    operator = torchvision_operator() if x.is_cuda and not torch.compiler.is_compiling() else None
+    operator = torchvision_operator() if x.is_cuda and not is_compiling() else None
     if operator is not None:
         return operator(x, offset, weight, stride=stride, padding=padding, mask=mask)
     return sampled_conv2d(x, offset, weight, mask, stride=stride, padding=padding)
@@ -93,7 +96,7 @@ def sampled_conv2d(
     goes in steps of its own size: an ordinary convolution.
     """
     kernel = tuple(weight.shape[2:])
-    if torch.compiler.is_compiling():  # a graph does not know how large its batches will be
+    if is_compiling():  # a graph does not know how large its batches will be
         samples = sample_taps(x, offset, mask, kernel, (stride, padding))
         return F.conv2d(samples, weight, stride=kernel)
     at_once = max(1, MAX_SAMPLES // math.prod((x.shape[1], *kernel, *offset.shape[2:])))
@@ -148,7 +151,7 @@ def sample_taps(
 
 def weighted_sums(rows: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
     """Return sums of rows: (R, C), which ones (S, 4) and their weights (S, 4) -> (S, C)."""
-    if torch.compiler.is_compiling():  # ONNX has embedding bags only as slow loops
+    if is_compiling():  # ONNX has embedding bags only as slow loops
         return (rows[chosen] * weights[..., None]).sum(dim=1)
     return F.embedding_bag(chosen, rows, per_sample_weights=weights, mode="sum")
 

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from alphapose_ros.pose.refinement import dark_offsets, quarter_offsets
 
+is_compiling = getattr(torch.compiler, "is_compiling", bool)  # PyTorch 2.2 cannot tell: False
+
 INTEGRAL_KEYPOINTS = {136: 110, 133: 110, 68: 42}  # of face and hands, the last ones, by number
 CACHED = 2**20  # heatmap pixels that a processor normalises at once
 ROWS = 4  # of a heatmap that are searched at once
@@ -171,7 +173,7 @@ def _in_cache(heatmaps: Tensor) -> tuple[Tensor, ...]:
     What is made of a group, as large as its heatmaps, then stays in the cache. A GPU takes the
     crowd at once, and so does a graph that is exported, which has no loops.
     """
-    if heatmaps.device.type != "cpu" or torch.compiler.is_compiling():
+    if heatmaps.device.type != "cpu" or is_compiling():
         return (heatmaps,)
     return heatmaps.split(max(1, CACHED // max(1, heatmaps[:1].numel())))
 

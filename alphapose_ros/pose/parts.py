@@ -31,8 +31,9 @@ HEAD_DROP = 0.2  # from nose, eyes and ears down to the middle of the face, in s
 class PartsEstimator:
     """Poses whose hands and faces are found in crops of their own.
 
-    A part that has no box keeps the keypoints that the body's network found. Left and right hands
-    are seen by the same network as they are, all of a frame at once.
+    A part that has no box, and each keypoint that is not found in the part's crop, stays as the
+    body's network found it. Left and right hands are seen by the same network as they are, all of
+    a frame at once.
 
     Args:
         body: finds whole bodies.
@@ -69,7 +70,9 @@ class PartsEstimator:
             person, which = np.nonzero(is_usable(boxes.reshape(-1, 4)).reshape(boxes.shape[:2]))
             there = Detections(boxes=boxes[person, which], scores=poses.box_scores[person])
             found = part.estimator(image, there)
-            keypoints[person[:, None], part.rows[which]] = found.keypoints
+            places = person[:, None], part.rows[which]
+            is_absent = np.isnan(found.keypoints[..., :1])
+            keypoints[places] = np.where(is_absent, keypoints[places], found.keypoints)
         return replace(poses, keypoints=keypoints, scores=pose_scores(keypoints, poses.box_scores))
 
 

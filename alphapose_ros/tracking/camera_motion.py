@@ -42,7 +42,8 @@ class CameraMotion:
             and where too few points agree.
         """
         scale = min(1.0, WIDTH_PX / image.shape[1])
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
         matrix = self._since_last(grey)
         self._last, self._points = grey, _corners(grey, boxes * scale)

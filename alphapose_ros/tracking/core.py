@@ -60,6 +60,8 @@ class StagedTracker:
         table = self._table_for(people)
         if self.config.camera_motion and image is not None:
             table.filters.move(self._camera(image, people.boxes))
+        else:
+            self._camera.reset()
         table.predict(elapsed_s)
         self._stamp_ns = stamp_ns
         self._end_old(table, stamp_ns)
@@ -72,7 +74,8 @@ class StagedTracker:
             table.observe(seen, people, found[seen], stamp_ns, self.config.confirm_hits)
         can_be[found[seen]] = False
         can_be &= people.box_scores >= self._birth_score
-        table.begin(people, np.flatnonzero(can_be), stamp_ns, self._ids)
+        is_sure = self.config.confirm_hits == 1
+        table.begin(people, np.flatnonzero(can_be), stamp_ns, self._ids, is_sure=is_sure)
         self._after(table, people, stamp_ns)
         tracks = to_tracks(table, people, stamp_ns)
         table.keep(~table.rows["is_removed"])
@@ -109,9 +112,12 @@ class StagedTracker:
         return self._table
 
     def _end_old(self, table: TrackTable, stamp_ns: int) -> None:
-        """Mark those as removed who were not seen for too long."""
+        """Mark those as removed who were not seen for too long.
+
+        Who was seen in the frame before is waited for as if confirmed: where images are rare
+        nobody could be confirmed otherwise.
+        """
         own = table.rows
-        patience_s = np.where(
-            own["is_confirmed"], self.config.max_age_s, self.config.tentative_age_s
-        )
+        is_waited_for = own["is_confirmed"] | own["was_seen"]
+        patience_s = np.where(is_waited_for, self.config.max_age_s, self.config.tentative_age_s)
         own["is_removed"] = stamp_ns - own["seen_ns"] > patience_s * 1e9

@@ -6,7 +6,7 @@ import numpy as np
 
 from alphapose_ros.keypoints import PoseSimilarity, ReadyPoses
 
-IMPOSSIBLE = 2.0  # a cost above all limits
+IMPOSSIBLE = 3.0  # a cost above all limits
 CHUNK = 4096  # pairs of poses compared at once, so that all of it stays in the processor's cache
 SIMILARITY = PoseSimilarity()
 

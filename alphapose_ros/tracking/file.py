@@ -19,6 +19,9 @@ FIRST_PIXEL = 1  # as the files count
 COLUMNS = 6  # frame, id, left, top, width, height; what follows does not matter here
 
 
+LARGEST = 2**53  # whole numbers beyond are not exact
+
+
 class FileTracker:
     """Gives poses the identities of the boxes in a file that they overlap with most.
 
@@ -98,6 +101,16 @@ def _read(path: str) -> dict[int, np.ndarray]:
     table = np.reshape(table, (-1, COLUMNS))
     if not np.isfinite(table).all():
         raise ValueError(f"{path}: holds values that are not finite")
+    whole, sizes = table[:, :2], table[:, 4:]
+    is_whole = (whole == np.floor(whole)) & (whole >= 1) & (whole < LARGEST)
+    if not (is_whole.all() and (sizes > 0).all()):
+        row = int(np.flatnonzero(~is_whole.all(axis=1) | ~(sizes > 0).all(axis=1))[0])
+        raise ValueError(
+            f"{path}: line {row + 1}: frame and id must be whole numbers from 1, width and height "
+            "above 0"
+        )
+    if len(np.unique(whole, axis=0)) != len(table):
+        raise ValueError(f"{path}: an id comes twice in one frame")
     boxes = from_xywh(table[:, 2:] - [FIRST_PIXEL, FIRST_PIXEL, 0, 0])
     table = np.column_stack((table[:, 1], boxes)), table[:, 0].astype(np.int64)
     return {int(frame): table[0][table[1] == frame] for frame in np.unique(table[1])}

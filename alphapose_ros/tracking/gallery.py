@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,17 @@ from alphapose_ros.tracking.tracks import NOBODY
 
 NEAREST = 3  # embeddings of a person whose mean distance counts
 FORM = 1  # of the file
+UNREADABLE = (  # what NumPy raises for damaged files
+    ValueError,
+    KeyError,
+    OSError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 ARRAYS = ("form", "digest", "next_id", "person_ids", "embeddings", "qualities")
 
 
@@ -98,11 +110,14 @@ class Gallery:
     def save(self, path: str | Path) -> None:
         """Write all people to an .npz file, which takes the place of an old one all at once.
 
+        They are in the order in which they were last seen.
+
         Raises:
             OSError: it cannot be written.
         """
-        counts = [len(person.embeddings) for person in self.people.values()]
-        people = list(self.people.values())
+        ids = sorted(self.people, key=lambda number: self.people[number].seen_ns)
+        people = [self.people[number] for number in ids]
+        counts = [len(person.embeddings) for person in people]
         part = Path(f"{path}.part")
         with part.open("wb") as file:
             np.savez(
@@ -110,7 +125,7 @@ class Gallery:
                 form=FORM,
                 digest=self.digest,
                 next_id=self.next_id,
-                person_ids=np.repeat(np.array(list(self.people), np.int64), counts),
+                person_ids=np.repeat(np.array(ids, np.int64), counts),
                 embeddings=np.concatenate([p.embeddings for p in people] or [np.empty((0, 0))]),
                 qualities=np.concatenate([p.qualities for p in people] or [np.empty(0)]),
             )
@@ -131,11 +146,13 @@ class Gallery:
                 "embeddings cannot be compared. Use that network, or begin a new gallery"
             )
         owners, embeddings, qualities = (found[name] for name in ARRAYS[3:])
-        self.people = {
-            int(number): Person(embeddings[owners == number], qualities[owners == number])
-            for number in dict.fromkeys(owners.tolist())
-        }
-        self.next_id = max(self.next_id, int(found["next_id"]), *(n + 1 for n in self.people), 1)
+        ids = list(dict.fromkeys(owners.tolist()))
+        self.people = {}
+        for age, number in enumerate(reversed(ids[-self.max_people :]), start=1):
+            rows = np.flatnonzero(owners == number)
+            rows = rows[np.argsort(-qualities[rows], kind="stable")[: self.max_embeddings]]
+            self.people[number] = Person(embeddings[rows], qualities[rows], seen_ns=-age)
+        self.next_id = max(self.next_id, int(found["next_id"]), *(number + 1 for number in ids), 1)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -145,10 +162,13 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in ARRAYS}
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path}: not a gallery of people ({error})") from None
-    if found["form"] != FORM:
+    if found["form"].shape or found["form"] != FORM or found["next_id"].shape:
         raise ValueError(f"{path}: form {found['form']}, expected {FORM}")
+    ids = found["person_ids"]
+    if ids.ndim != 1 or ids.dtype.kind != "i" or (ids < 1).any():
+        raise ValueError(f"{path}: person_ids are no numbers from 1")
     count = len(found["person_ids"])
     embeddings = found["embeddings"]
     if embeddings.ndim != 2 or len(embeddings) != count or found["qualities"].shape != (count,):

@@ -23,7 +23,8 @@ class Identifier:
     that are both seen; a lost track gives a person up to one that is seen.
 
     A track that is known teaches the gallery what is within ``limit`` of that person and not
-    nearer to somebody else; after as many votes for that one it is that one.
+    nearer to somebody else. It becomes somebody else only by votes that are not within ``limit``
+    of the person it was.
     """
 
     gallery: Gallery
@@ -70,6 +71,10 @@ class Identifier:
         nearest = self.gallery.match(embedding, frozenset(own["person_id"][is_taken].tolist()))
         if nearest.distance > self.limit:
             return NEW if own["person_id"][track] == NOBODY else UNDECIDED
+        own_id = int(own["person_id"][track])
+        is_other = own_id not in (NOBODY, nearest.person_id)
+        if is_other and self.gallery.distance(own_id, embedding) <= self.limit:
+            return UNDECIDED  # nobody is given up for a better likeness
         is_clear = nearest.distance + self.config.gallery_margin <= nearest.second
         return nearest.person_id if is_clear else UNDECIDED
 

@@ -24,6 +24,7 @@ from alphapose_ros.tracking.identities import Identifier
 from alphapose_ros.tracking.stages import ASSOCIATIONS, Stage, beyond_doubt
 from alphapose_ros.tracking.tracks import NOBODY, TrackTable
 
+STRANGE = 4 / 3  # times the limit: embeddings of two people, and not of one in another light
 BLIND = 5 / 3  # pose distance per 1 - IoU that is assumed where poses cannot be compared
 
 
@@ -39,6 +40,7 @@ class MsimTracker(StagedTracker):
     2. Embeddings (Eq. 21), of people near enough to a track whose embedding is known: those in
        doubt, and those who might be a lost track.
     3. Overlap of boxes and distance of poses, fused (Eq. 22): confirmed tracks first, then others.
+       Nobody becomes a lost track who looks different.
     4. The same with a relaxed limit, for all.
     5. Boxes of low score, by overlap, for tracks seen in the frame before (the idea of ByteTrack).
 
@@ -60,10 +62,11 @@ class MsimTracker(StagedTracker):
         super().__init__(config, ids)
         self._space = EmbeddingSpace() if space is None else space
         self.gallery: Gallery | None = None
-        if config.gallery_people:
+        if config.gallery_people and self._space.digest:  # else nobody can be known again
             self.gallery = Gallery(
                 self._space.digest, config.gallery_people, config.gallery_embeddings
             )
+            _check_file(config)
             is_new = config.gallery_save and not Path(config.gallery_file).exists()
             if config.gallery_file and not is_new:
                 self.gallery.load(config.gallery_file)
@@ -81,7 +84,7 @@ class MsimTracker(StagedTracker):
     def _stages(self, table: TrackTable, people: Poses, embed: Embed | None) -> list[Stage]:
         config = self.config
         self._looks = looks = Looks(people, embed)
-        costs = Costs(table, people, config, looks)
+        costs = Costs(table, people, config, looks, self._limit)
         choose = ASSOCIATIONS[config.association]
         is_high = people.box_scores >= config.low_score
         was_seen = table.rows["was_seen"]
@@ -99,7 +102,7 @@ class MsimTracker(StagedTracker):
             looks.of(np.arange(len(people)))
             return [alike, *fused, relaxed, low]
         sure = beyond_doubt(config.ambiguity_margin)
-        clear = Stage(costs.fused, config.max_cost, sure, tracks=was_seen, people=is_high)
+        clear = Stage(costs.fused, config.max_cost, sure, people=is_high, chosen=was_seen)
         return [clear, alike, *fused, relaxed, low]
 
     @property
@@ -143,19 +146,40 @@ class MsimTracker(StagedTracker):
         if self.gallery is not None:
             waits_s[own["person_id"][tracks] == NOBODY] = config.gallery_interval_s
         age_ns = stamp_ns - own["embedded_ns"][tracks]
-        age_ns[~table.has_embedding[tracks]] = np.iinfo(np.int64).max
         oldest = np.argsort(-age_ns, kind="stable")
         oldest = oldest[age_ns[oldest] >= waits_s[oldest] * 1e9]
         return tracks[oldest[: config.embed_per_frame]]
+
+
+def _check_file(config: TrackerConfig) -> None:
+    """Refuse at once what would fail in the end.
+
+    Raises:
+        ValueError: people are to be saved, but not where.
+        FileNotFoundError: the folder for them does not exist.
+    """
+    if not config.gallery_save:
+        return
+    if not config.gallery_file:
+        raise ValueError("tracker.gallery_save needs tracker.gallery_file")
+    folder = Path(config.gallery_file).absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"tracker.gallery_file: folder {folder} does not exist")
 
 
 class Costs:
     """The costs of one frame's pairs; what several stages need is worked out once."""
 
     def __init__(
-        self, table: TrackTable, people: Poses, config: TrackerConfig, looks: Looks
+        self,
+        table: TrackTable,
+        people: Poses,
+        config: TrackerConfig,
+        looks: Looks,
+        limit: float,
     ) -> None:
         self._table, self._people, self._config, self._looks = table, people, config, looks
+        self._limit = limit  # the largest distance of embeddings of one person
         self._boxes = table.filters.boxes
         self._overlap = overlaps(self._boxes, people.boxes)
         self._is_possible = is_as_tall(self._boxes, people.boxes, config.max_growth)
@@ -203,4 +227,20 @@ class Costs:
             distance = pose_distances(keypoints, sizes, others, (own, many))
             distance = np.where(np.isnan(distance), BLIND * apart, distance)
             fused[ones, many] = (1 - weight) * apart + weight * distance
+        self._refuse_strangers(fused)
         return fused
+
+    def _refuse_strangers(self, fused: np.ndarray) -> None:
+        """Let nobody be a lost track who looks different, however well the box fits.
+
+        Who comes to the place where somebody was lost would else become that person.
+        """
+        lost = np.flatnonzero(self._table.has_embedding & ~self._table.rows["was_seen"])
+        rows = np.flatnonzero((fused[lost] < IMPOSSIBLE).any(axis=0))
+        if len(rows):
+            embeddings = self._looks.of(rows)
+            if embeddings.shape[1]:
+                distances = embedding_distances(self._table.embeddings[lost], embeddings)
+                is_strange = (distances > STRANGE * self._limit) & (distances < IMPOSSIBLE)
+                strange, where = np.nonzero(is_strange)  # IMPOSSIBLE: nothing is known
+                fused[lost[strange], rows[where]] = IMPOSSIBLE

@@ -22,6 +22,7 @@ class Stage:
     choose: Choose
     tracks: np.ndarray | None = None  # mask of those that take part; None: all
     people: np.ndarray | None = None  # mask of the rows that take part; None: all
+    chosen: np.ndarray | None = None  # mask of the tracks that may be matched; None: all
 
 
 def run(stages: Sequence[Stage], waiting: np.ndarray, unclaimed: np.ndarray) -> np.ndarray:
@@ -44,6 +45,8 @@ def run(stages: Sequence[Stage], waiting: np.ndarray, unclaimed: np.ndarray) -> 
         rows = np.flatnonzero(unclaimed if stage.people is None else unclaimed & stage.people)
         if len(tracks) and len(rows):
             pairs = stage.choose(stage.cost(tracks, rows), stage.max_cost)
+            if stage.chosen is not None:  # others take part to be compared with
+                pairs = pairs[stage.chosen[tracks[pairs[:, 0]]]]
             taken, given = tracks[pairs[:, 0]], rows[pairs[:, 1]]
             found[taken] = given
             waiting[taken] = unclaimed[given] = False

@@ -16,6 +16,7 @@ from alphapose_ros.tracking.kalman import BoxFilters
 
 ABSENT = np.array([np.nan, np.nan, 0.0], np.float32)  # a keypoint that is not there
 NOBODY = -1  # row of a track that is not seen; person of whom nothing is known
+NEVER = -(2**62)  # stamp [ns] of what has not been
 EMBEDDING_MEMORY = 0.9  # part of a track's embedding that an observation leaves
 
 
@@ -57,14 +58,24 @@ class TrackTable:
         own["box"][tracks] = boxes
         own["keypoints"][tracks] = people.keypoints[rows, self._compared]
 
-    def begin(self, people: Poses, rows: np.ndarray, stamp_ns: int, ids: Iterator[int]) -> None:
-        """Begin a track for each of ``rows`` (M,) of ``people``."""
+    def begin(
+        self,
+        people: Poses,
+        rows: np.ndarray,
+        stamp_ns: int,
+        ids: Iterator[int],
+        *,
+        is_sure: bool = False,
+    ) -> None:
+        """Begin a track for each of ``rows`` (M,) of ``people``, confirmed at once if sure."""
         if not len(rows):
             return
         new = np.zeros(len(rows), self.rows.dtype)
         new["id"] = list(islice(ids, len(rows)))
-        new["born_ns"] = new["seen_ns"] = new["embedded_ns"] = stamp_ns
+        new["born_ns"] = new["seen_ns"] = stamp_ns
+        new["embedded_ns"] = NEVER
         new["hits"] = 1
+        new["is_confirmed"] = is_sure
         new["row"] = rows
         new["person_id"] = new["vote"] = NOBODY
         new["identity_score"] = np.nan
@@ -85,9 +96,10 @@ class TrackTable:
     def remember(self, tracks: np.ndarray, embeddings: np.ndarray, stamp_ns: int) -> None:
         """Blend what tracks (M,) look like now, (M, D), into what they looked like.
 
-        The first embedding is taken as it is. A row of NaN says nothing; embeddings of another
-        size than before begin anew.
+        The first embedding is taken as it is. A row of NaN says nothing, but that it was asked
+        for; embeddings of another size than before begin anew.
         """
+        self.rows["embedded_ns"][tracks] = stamp_ns
         is_known = np.isfinite(embeddings).all(axis=1)
         if not is_known.any():
             return
@@ -99,7 +111,6 @@ class TrackTable:
         mixed = np.where(np.isnan(old), embeddings, mixed)
         length = np.linalg.norm(mixed, axis=1, keepdims=True)
         self.embeddings[tracks] = mixed / np.maximum(length, 1e-12)
-        self.rows["embedded_ns"][tracks] = stamp_ns
 
     @property
     def has_embedding(self) -> np.ndarray:

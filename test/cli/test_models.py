@@ -78,6 +78,7 @@ def test_a_file_that_has_been_fetched_is_listed_as_here(capsys, small):
     ("arguments", "wanted"),
     [
         (["--task", "detection"], {n for n, w in ZOO.items() if w.task == "detection"}),
+        (["--task", "reid"], {n for n, w in ZOO.items() if w.task == "reid"}),
         (["--skeleton", "halpe_68"], {"fastpose_res50_dcn_halpe_68_combined"}),
     ],
 )
@@ -142,6 +143,34 @@ def test_a_file_that_is_there_is_not_fetched_again_unless_its_hash_is_wrong(smal
     assert fetched == [("small", None)]
 
 
+def test_of_a_file_whose_hash_is_not_known_it_is_said_what_checks_it(capsys, small, fetched):
+    _, file = small
+    assert main(["models", "download", "small", NAME]) == 0
+    said = capsys.readouterr().out.splitlines()
+    check = "its hash is not known: `alphapose models verify small` checks it"
+    assert said[0] == f"small: {file} is there; {check}"
+    assert said[1].endswith("is there")  # embedded
+    record(file)
+    assert main(["models", "download", "small"]) == 0
+    assert capsys.readouterr().out == f"small: {file} is there\n"
+    assert fetched == []
+
+
+def test_no_check_is_promised_of_a_file_in_a_folder_of_ones_own(capsys, small, fetched, tmp_path):
+    (tmp_path / "small.pth").touch()
+    assert main(["models", "download", "--folder", str(tmp_path), "small"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"small: {tmp_path / 'small.pth'} is there; its hash is not known"
+    assert fetched == []
+
+
+def test_a_file_in_place_of_the_folder_is_a_clear_error(capsys, tmp_path):
+    (tmp_path / "afile").touch()
+    assert main(["models", "download", "--folder", str(tmp_path / "afile"), "yolox_s"]) == 1
+    said = capsys.readouterr().err
+    assert "it is no folder; choose another folder (--folder, ALPHAPOSE_ROS_CACHE)" in said
+
+
 def test_a_failed_download_is_an_error(monkeypatch, capsys):
     def fail(*arguments):
         raise DownloadError("no network")
@@ -191,6 +220,18 @@ def test_the_hash_of_a_file_is_noted_when_it_is_first_verified(capsys, small):
     assert recorded(file)["bytes"] == file.stat().st_size
     assert main(["models", "verify", "small"]) == 0
     assert "small: hash as it should be, loads" in capsys.readouterr().out
+
+
+def test_where_the_hash_cannot_be_noted_the_rest_is_verified_all_the_same(
+    capsys, small, monkeypatch
+):
+    def refuse(file):
+        raise DownloadError("read-only")
+
+    monkeypatch.setattr(downloads, "record", refuse)
+    assert main(["models", "verify", "small", NAME]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["small: loads; hash could not be noted: read-only", f"{NAME}: loads"]
 
 
 def test_without_names_all_files_that_are_there_are_verified(capsys, small):
@@ -248,6 +289,14 @@ def test_a_graph_is_written_for_weights_of_ones_own(monkeypatch, tmp_path):
     path = tmp_path / "my.onnx"
     assert main(["models", "export", NAME, str(path), "--weights", "my.safetensors"]) == 0
     assert calls == [(find_weights(NAME), path, "my.safetensors")]
+
+
+@pytest.mark.parametrize("own", [[], ["--weights", "my.pth"]])
+def test_what_is_a_graph_already_is_not_written_as_one(capsys, cache, own):
+    pytest.importorskip("onnxscript")
+    name = "rtmw_l_coco_wholebody_133"
+    assert main(["models", "export", name, "my.onnx", *own]) == 1
+    assert f"{name} is a graph already: {cache / name}.onnx" in capsys.readouterr().err
 
 
 def test_a_graph_of_unknown_weights_is_an_error(capsys):

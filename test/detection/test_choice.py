@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -65,7 +67,7 @@ def test_a_model_of_another_detector_names_those_that_fit(name, model, fitting):
 
 @pytest.mark.parametrize(
     ("classes", "model", "preprocess"),
-    [(1, "yolox_nano_person", ""), (80, "yolox_nano", "yolox"), (2, "yolox_nano_person", "")],
+    [(1, "yolox_nano_person", ""), (80, "yolox_nano", "yolox"), (2, "yolox_nano", "yolox")],
 )
 def test_the_network_is_read_from_the_file(files, classes, model, preprocess):
     file = files / f"{classes}.safetensors"
@@ -100,10 +102,14 @@ def test_no_network_is_read_from_nothing_or_a_graph(weights):
         choose(settings(model="auto", weights=weights), AUTO)
 
 
-def test_no_network_is_read_from_a_file_without_names(tmp_path):
+def test_a_file_without_names_is_known_by_its_length(tmp_path):
     path = tmp_path / "yolov3-spp.weights"
-    path.write_bytes(bytes(24))
-    with pytest.raises(CheckpointError, match="name the model"):
+    path.write_bytes(np.array([0, 2, 0, 0, 0], "<i4").tobytes())
+    os.truncate(path, 252_209_544)
+    chosen = choose(settings(name="yolov3", model="auto", weights=str(path)), AUTO)
+    assert (chosen.weights.name, chosen.weights.classes) == ("yolov3_spp", 80)
+    os.truncate(path, 252_209_540)
+    with pytest.raises(CheckpointError, match="is it cut short"):
         choose(settings(name="yolov3", model="auto", weights=str(path)), AUTO)
 
 

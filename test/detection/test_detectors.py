@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
+from alphapose_ros import detection
 from alphapose_ros.boxes import iou
 from alphapose_ros.config import DetectorConfig
 from alphapose_ros.detection import DETECTORS, build_detector
@@ -128,6 +129,21 @@ def test_live_settings_take_effect_at_once(monkeypatch):
     assert len(detector(image)) == 2
     detector.config = replace(detector.config, max_people=5, nms="gaussian", score_threshold=0.45)
     assert len(detector(image)) < 5
+
+
+def test_only_the_best_of_a_flood_of_boxes_are_compared(monkeypatch):
+    x = 30.0 * np.arange(4000)
+    flood = Detections(
+        boxes=np.stack((x, 0 * x, x + 20, 0 * x + 50), axis=1), scores=np.linspace(1, 0, 4000)
+    )
+    monkeypatch.setitem(DETECTORS, "hog", lambda config, compute: lambda image, index: flood)
+    compared = []
+    monkeypatch.setattr(detection, "nms", lambda found, iou: compared.append(found) or found)
+    detector = build_detector(DetectorConfig(name="hog", score_threshold=0.0), Compute())
+    found = detector(np.zeros((9, 9, 3), np.uint8))
+    assert len(found) == 100
+    assert len(compared[0]) == detection.CANDIDATES == 3000
+    assert compared[0].scores.min() > 0.24
 
 
 def recall_on_a_street(detector, data):

@@ -257,6 +257,25 @@ def test_the_right_hand_s_keypoints_are_in_the_order_of_the_left_s():
     np.testing.assert_allclose([thumb, index], [50.01, 50.05], atol=1e-3)
 
 
+def test_what_is_not_found_in_a_crop_stays_as_the_body_s_network_found_it():
+    middles = Middles(21)
+
+    def blind(image, boxes):  # to the second hand, and to the first keypoint of the other
+        found = middles(image, boxes)
+        found[1] = found[0, 0] = [np.nan, np.nan, 0]
+        return found
+
+    found, seen = estimator("halpe_136", blind)(IMAGE, PEOPLE), Middles(21)
+    whole, all_seen = (estimator("halpe_136", hands)(IMAGE, PEOPLE) for hands in (None, seen))
+    hand, of_body, of_crop = (
+        of.keypoints[0, found.skeleton.group("left_hand")] for of in (found, whole, all_seen)
+    )
+    np.testing.assert_array_equal(found.keypoints[1], whole.keypoints[1])
+    np.testing.assert_array_equal(hand[0], of_body[0])
+    np.testing.assert_array_equal(hand[1:], of_crop[1:])
+    np.testing.assert_allclose(found.scores, pose_scores(found.keypoints, PEOPLE.scores))
+
+
 def test_the_network_of_hands_is_left_alone_where_nobody_is():
     hands = Middles(21)
     assert len(estimator("halpe_136", hands)(IMAGE, Detections.empty())) == 0

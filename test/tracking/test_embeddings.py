@@ -108,6 +108,38 @@ def test_a_lost_person_is_known_again_beyond_the_reach_of_boxes():
     assert tracks.states.tolist() == [TrackState.LOST, TrackState.TENTATIVE]
 
 
+@pytest.mark.parametrize(("who", "expected"), [(0, [1]), (None, [1]), (1, [1, 2])])
+def test_who_comes_to_where_somebody_was_lost_is_not_that_one_by_place_alone(who, expected):
+    one, camera = tracker(), Camera()
+    for number in range(5):
+        step(one, camera, people([(0, 0)]), [0], number)
+    for number in range(5, 10):
+        step(one, camera, Poses.empty(BODY), [], number)
+    tracks = step(one, camera, people([(0, 0)]), [who], 10)  # the same box, the same pose
+    assert tracks.ids.tolist() == expected
+
+
+def test_a_lost_track_that_fits_better_leaves_a_doubt():
+    # A is missed once, then found while B is missed, who stands so near that A might be B.
+    one, camera = tracker(), Camera()
+    for number in range(6):
+        step(one, camera, people([(0, 0), (20, 0)], shapes=[0, 0]), [0, 1], number)
+    step(one, camera, people([(20, 0)], shapes=[0]), [1], 6)
+    found = step(one, camera, people([(0, 0)], shapes=[0]), [0], 7)
+    seen = found[found.detection_rows >= 0]
+    assert seen.ids.tolist() == [1]
+
+
+def test_who_cannot_be_embedded_does_not_keep_others_from_it():
+    one, camera = tracker(embed_per_frame=1, embed_interval_s=0.5, gallery_people=0), Camera()
+    asked = np.zeros(3, int)
+    for number in range(60):
+        camera.asked.clear()
+        step(one, camera, people([(0, 0), (200, 0), (400, 0)]), [None, None, 2], number)
+        asked += np.bincount([row for rows in camera.asked for row in rows], minlength=3)
+    assert (asked >= 5).all()
+
+
 def test_what_is_hidden_is_not_learnt():
     one, camera = tracker(embed_interval_s=0.0, embed_per_frame=10), Camera()
     for number in range(5):

@@ -50,7 +50,9 @@ def test_a_missing_name_or_file_and_a_malformed_line_are_named(tmp_path):
         build_tracker(TrackerConfig(name="file"))
     with pytest.raises(FileNotFoundError, match=r"nothing\.txt"):
         build_tracker(TrackerConfig(name="file", tracks_file="nothing.txt"))
-    for text in ("1,2,3\n", "1,a,1,1,4,4\n", "1,1,nan,1,4,4\n"):
+    malformed = ("1,2,3", "1,a,1,1,4,4", "1,1,nan,1,4,4", "1.5,1,1,1,4,4", "0,1,1,1,4,4")
+    malformed += ("1,-1,1,1,4,4", "1,1e300,1,1,4,4", "1,1,1,1,-4,4", "1,1,1,1,4,4\n1,1,9,9,4,4")
+    for text in malformed:
         with pytest.raises(ValueError, match=r"tracks\.txt"):
             tracker(tmp_path, text)
     assert len(tracker(tmp_path, "\n").update(people(), 0)) == 0

@@ -75,6 +75,20 @@ def test_who_is_about_as_near_to_two_people_is_neither():
     assert set(visit(gallery_tracker, between, 4 * FAR)) == {-1}
 
 
+@pytest.mark.parametrize(("own_part", "expected"), [(0.65, 2), (0.2, 1)])
+def test_a_person_is_given_up_only_where_nothing_is_like_them_any_more(own_part, expected):
+    # Distances 0.35 and 0.8 to the own person, 0.24 and 0.02 to the other; the limit is 0.4.
+    one = tracker(gallery_interval_s=0.0, embed_interval_s=0.0)
+    visit(one, LOOKS[1], 0)  # person 1
+    for number in range(20):
+        tracks = one.update(person(), 2 * FAR + number * DT_NS, lambda rows: LOOKS[[0]])
+    assert tracks.person_ids.tolist() == [2]
+    mixed = own_part * LOOKS[0] + np.sqrt(1 - own_part**2) * LOOKS[1]
+    for number in range(20, 40):
+        tracks = one.update(person(), 2 * FAR + number * DT_NS, lambda rows: mixed[None])
+    assert tracks.person_ids.tolist() == [expected]
+
+
 def test_a_single_likeness_confirms_nobody():
     one = tracker(gallery_confirmations=3, gallery_interval_s=0.0)
     visit(one, LOOKS[0], 0)
@@ -158,6 +172,62 @@ def test_people_are_kept_where_the_settings_ask_for_it(tmp_path):
     assert path.read_bytes() == before
     with pytest.raises(FileNotFoundError, match="nowhere"):
         tracker(gallery_file=str(tmp_path / "nowhere.npz"))
+
+
+def test_a_gallery_from_a_file_keeps_its_order_and_its_bounds(tmp_path):
+    full = Gallery(max_people=5)
+    for number in range(5):
+        full.add(LOOKS[number], 0.5, 10 * number)
+    full.observe(1, LOOKS[0], 0.9, 1000)  # the first is seen last
+    full.save(tmp_path / "people.npz")
+    few = Gallery(max_people=3, max_embeddings=1)
+    few.load(tmp_path / "people.npz")
+    assert set(few.people) == {1, 4, 5}
+    assert len(few.people[1].embeddings) == 1
+    assert few.add(LOOKS[6], 0.5, 0) == 6
+    assert set(few.people) == {1, 5, 6}  # 4 was not seen for longest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"person_ids": np.array([0])},
+        {"person_ids": np.array([-1])},
+        {"person_ids": np.array([[1]])},
+        {"person_ids": np.array([1.5])},
+        {"next_id": np.array([1, 2])},
+        {"form": np.array([1, 1])},
+    ],
+)
+def test_an_odd_gallery_is_refused(tmp_path, change):
+    gallery = Gallery()
+    gallery.add(LOOKS[0], 0.5, 0)
+    gallery.save(tmp_path / "people.npz")
+    with np.load(tmp_path / "people.npz") as file:
+        arrays = dict(file) | change
+    np.savez(tmp_path / "people.npz", **arrays)
+    with pytest.raises(ValueError, match=r"people\.npz: "):
+        Gallery().load(tmp_path / "people.npz")
+
+
+def test_without_a_network_nobody_is_kept_or_read(tmp_path):
+    path = tmp_path / "people.npz"
+    blind = build_tracker(TrackerConfig(gallery_file=str(path), gallery_save=True))
+    blind.update(person(), 0)
+    blind.keep()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"gallery_save": True}, "gallery_save needs tracker.gallery_file"),
+        ({"gallery_save": True, "gallery_file": "/nowhere/people.npz"}, "/nowhere does not exist"),
+    ],
+)
+def test_what_could_not_be_kept_in_the_end_is_refused_at_once(settings, error):
+    with pytest.raises((ValueError, FileNotFoundError), match=error):
+        tracker(**settings)
 
 
 def test_an_empty_gallery_can_be_kept(tmp_path):

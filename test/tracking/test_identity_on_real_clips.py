@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import sys
 
+import numpy as np
 import pytest
 
 from alphapose_ros import Frame, Pipeline
-from alphapose_ros.config import Config, with_values
+from alphapose_ros.config import Config
 
-STEP = 2  # every second frame: five a second
+STEP, RATE_HZ = 2, 5.0  # every second frame
+ABSENT_S = 6.0  # longer than lost tracks are kept
+STREET = slice(40, 120)  # frames in which somebody walks alone
 
 
 @pytest.fixture(scope="module")
@@ -35,46 +39,45 @@ def halves(identity, data):
     }
 
 
-def visits(identity, halves, one, other):
+def visits(identity, halves, one, other, absent_s=ABSENT_S):
     """One's first half, nobody, other, nobody, one's second half."""
-    nobody = identity.pause(6.0 / STEP)
+    nobody = identity.pause(absent_s, RATE_HZ)
     both = identity.joined(halves[other, 0], halves[other, 1])
     return halves[one, 0], nobody, both, nobody, halves[one, 1]
 
 
-def test_somebody_who_comes_back_is_the_same_person_in_the_whole_pipeline(
-    identity, entrance, halves
-):
+def test_who_comes_back_is_the_same_person_to_the_whole_pipeline(identity, entrance, halves):
     pipeline = Pipeline(Config())
-    found, tracks_of = [], []
-    count = 0
+    ids, tracks = [], []
+    stamp_ns = 0
     for part in visits(identity, halves, 2, 3):
-        people, tracks = [], set()
+        seen = []
         for number in part.numbers:
-            count += 1
-            stamp_ns = round(count * STEP / identity.RATE_HZ * 1e9)
-            frame = Frame(image=entrance.images[number], stamp_ns=stamp_ns, index=count)
-            result = pipeline(frame)
-            seen = result.detection_rows >= 0
-            people += result.person_ids[seen & (result.person_ids >= 0)].tolist()
-            tracks |= set(result.ids[seen].tolist())
-        found.append(people)
-        tracks_of.append(tracks)
-    first, _, stranger, _, again = found
-    assert set(first) == set(again)
-    assert len(set(first)) == 1
-    assert set(first).isdisjoint(stranger)
-    assert len(again) > 0.7 * len(halves[2, 1].numbers)
-    assert tracks_of[0].isdisjoint(tracks_of[4])  # it is not the track that goes on
+            stamp_ns += round(1e9 / RATE_HZ)
+            found = pipeline(Frame(image=entrance.images[number], stamp_ns=stamp_ns))
+            seen.append(found[found.detection_rows >= 0])
+        ids.append(np.concatenate([found.person_ids for found in seen]))
+        tracks.append({number for found in seen for number in found.ids.tolist()})
+    first, _, stranger, _, again = (set(some[some >= 0].tolist()) for some in ids)
+    assert len(first) == len(stranger) == 1
+    assert again == first
+    assert first.isdisjoint(stranger)
+    assert np.mean(ids[4] >= 0) > 0.7
+    assert tracks[0].isdisjoint(tracks[4])  # it is not one track that went on
 
 
-@pytest.mark.parametrize("one, other", [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)])
-def test_nobody_else_becomes_who_has_left_and_he_does_again(
-    identity, entrance, halves, monkeypatch, one, other
+@pytest.mark.parametrize(
+    ("one", "other", "absent_s"),
+    [
+        *((one, other, ABSENT_S) for one, other in itertools.permutations((1, 2, 3), 2)),
+        (2, 3, 0.0),  # from one image to the next
+    ],
+)
+def test_nobody_else_becomes_who_left_and_who_left_is_known_again(
+    identity, entrance, halves, one, other, absent_s
 ):
-    monkeypatch.setattr(identity, "RATE_HZ", identity.RATE_HZ / STEP)
-    parts = visits(identity, halves, one, other)
-    first, _, stranger, _, again = identity.ids_of(entrance, parts, Config())
+    parts = visits(identity, halves, one, other, absent_s)
+    first, _, stranger, _, again = identity.ids_of(entrance, parts, Config(), RATE_HZ)
     mine = identity.usual(first)
     assert mine >= 0
     assert identity.usual(stranger) >= 0
@@ -83,7 +86,19 @@ def test_nobody_else_becomes_who_has_left_and_he_does_again(
     assert identity.share(again, {mine}, parts[4]) > 0.5
 
 
-def test_who_is_hidden_on_a_street_keeps_the_person_id_by_looks_alone_known(identity, data):
-    pets = identity.Film(data / "videos/pets09_s2l1_part1/video.mp4", Config())
-    boxes = identity.reference_boxes(pets, Config())
-    assert boxes
+def test_who_is_hidden_on_a_street_keeps_track_and_person(identity, data):
+    """A patch hides somebody who walks alone, for one, two and three seconds."""
+    config = Config()
+    street = identity.Film(data / identity.PETS, config, STREET)
+    boxes = identity.reference_boxes(street, config)
+    for duration_s in identity.HIDDEN_S:
+        walks = identity.alone(boxes, duration_s, most=1)
+        assert walks
+        own = boxes[walks[0].track]
+        patched = identity.hidden(street, own, walks[0].start, duration_s)
+        start = walks[0].start
+        plain = street.poses(start).boxes
+        assert identity.iou(own[start][None], plain).max() > 0.5
+        left = patched[start][1].boxes
+        assert not len(left) or identity.iou(own[start][None], left).max() < 0.3  # really hidden
+        assert identity.kept(street, own, patched, config) == (True, True, True)

@@ -222,6 +222,24 @@ def test_boxes_of_low_score_come_last_and_only_go_on():
     assert alike.update(both, 4 * DT_NS).detection_rows.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("name", ["msim", "iou", "byte"])
+def test_people_are_followed_where_images_are_rare(name):
+    one = build_tracker(TrackerConfig(name=name))
+    for number in range(6):  # one a second, which is longer than tentative_age_s
+        tracks = one.update(people([(0, 0)]), number * 10**9)
+    assert tracks.ids.tolist() == [1]
+    assert tracks.states.tolist() == [TrackState.TRACKED]
+    assert one.update(people([(0, 0)]), 60 * 10**9).ids.tolist() == [1, 2]  # a gap ends it
+
+
+@pytest.mark.parametrize(
+    ("confirm_hits", "state"), [(1, TrackState.TRACKED), (2, TrackState.TENTATIVE)]
+)
+def test_one_sight_confirms_where_one_is_asked_for(confirm_hits, state):
+    one = build_tracker(TrackerConfig(confirm_hits=confirm_hits))
+    assert one.update(people([(0, 0)]), 0).states.tolist() == [state]
+
+
 def test_another_skeleton_needs_a_reset():
     one = tracker()
     one.update(people([(0, 0)]), 0)
@@ -238,7 +256,7 @@ def test_the_fused_cost_is_that_of_the_paper_divided_by_its_weights():
     before, after = people([(0, 0)]), people([(10, 0)])
     table = TrackTable(BODY)
     table.begin(before, np.array([0]), 0, iter([1]))
-    costs = Costs(table, after, TrackerConfig(pose_weight=0.25), Looks(after, None))
+    costs = Costs(table, after, TrackerConfig(pose_weight=0.25), Looks(after, None), 0.7)
     distance = PoseSimilarity().distance(
         before.keypoints[0], np.array([40.0, 100.0]), after.keypoints
     )[0]
