@@ -11,9 +11,11 @@ from torch import nn
 
 from alphapose_ros.detection.networks import DETECTION_NETWORKS, build_detection_network
 from alphapose_ros.pose import POSE_NETWORKS
+from alphapose_ros.reid import POSE_GUIDED, REID_NETWORKS, build_reid_network
 
 WIDE = {"head_channels": 256}
 COCO_CLASSES = 80
+REID_NAMES = {"ResModel_PGA_17": "pga_res50"}  # of the reference
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,13 @@ def build_official(name: str) -> nn.Module:
 
     Args:
         name: of a pose configuration as its path says it, with or without ``configs/`` and
-            ``.yaml``, e.g. "halpe_26/resnet/256x192_res50_lr1e-3_1x"; or of a detector, e.g.
-            "yolox_s" or "yolov3_spp", for COCO's 80 classes.
+            ``.yaml``, e.g. "halpe_26/resnet/256x192_res50_lr1e-3_1x"; of a detector, e.g.
+            "yolox_s" or "yolov3_spp", for COCO's 80 classes; or of a re-ID network, e.g.
+            "osnet_ain_x1_0", with ``_cls1`` after it for a classifier of 1 class.
 
     Returns:
-        The network in eval mode: images to heatmaps, or to a detector's predictions.
+        The network in eval mode: images to heatmaps, to a detector's predictions, or to
+        embeddings.
 
     Raises:
         ValueError: there is no such configuration; similar names are given.
@@ -96,7 +100,10 @@ def build_official(name: str) -> nn.Module:
         # The reference pads its pooling with zeros, unlike the Darknet that trained the weights.
         options = {"pool_padding": "zero"} if name == "yolov3_spp" else {}
         return build_detection_network(name, COCO_CLASSES, **options)
-    known = [*OFFICIAL, *DETECTION_NETWORKS]
+    network, _, classes = REID_NAMES.get(name, name).partition("_cls")
+    if network in REID_NETWORKS and network not in POSE_GUIDED:
+        return build_reid_network(network, **({"classes": int(classes)} if classes else {}))
+    known = [*OFFICIAL] if "/" in name else [*OFFICIAL, *DETECTION_NETWORKS, *REID_NETWORKS]
     similar = get_close_matches(name, known, n=3, cutoff=0.3) or known
     raise ValueError(f"no official configuration {name!r}; similar ones: {', '.join(similar)}")
 
@@ -105,4 +112,4 @@ def official_name(path: str) -> str:
     """Return a configuration's name from its path or from the name of its list of keys."""
     name = path.removesuffix(".yaml").removesuffix(".json").rpartition("configs/")[2]
     kind, _, rest = name.partition("__")
-    return (rest if kind in ("pose", "det") else name).replace("__", "/")
+    return (rest if kind in ("pose", "det", "reid") else name).replace("__", "/")

@@ -25,6 +25,16 @@ def test_names_and_shapes_are_those_of_the_published_file(data, name):
     assert {key: list(tensor.shape) for key, tensor in state.items()} == key_list(data, name)
 
 
+def test_names_and_shapes_of_re_id_networks_are_those_of_the_published_files(data):
+    files = sorted((data / "reference" / "keys").glob("reid__*.json"))
+    for file in files:
+        with torch.device("meta"):
+            state = build_official(file.stem).state_dict()
+        keys = json.loads(file.read_text("utf-8"))["keys"]
+        assert {key: list(tensor.shape) for key, tensor in state.items()} == keys, file.stem
+    assert len(files) == 8
+
+
 def test_all_published_lists_are_there():
     assert len(NAMES) == 38
 
