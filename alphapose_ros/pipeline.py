@@ -141,7 +141,8 @@ class Pipeline:
         embedder = self._embedder
         if embedder is None:
             return self._tracker.update(poses, stamp_ns, image=image)
-        poses = replace(poses, embeddings=None)  # a detector's own cannot be compared with these
+        if poses.embeddings is not None:  # a detector's own cannot be compared with these
+            poses = replace(poses, embeddings=None)
         return self._tracker.update(
             poses, stamp_ns, lambda rows: embedder(image, poses[rows]), image
         )

@@ -74,25 +74,21 @@ class Embedder:
             says nothing.
         """
         embeddings = np.full((len(people), self.dimensions), np.nan, np.float32)
+        keypoints = body_keypoints(people) if self.is_pose_guided else None
         usable = is_usable(people.boxes, image.shape[:2])
         if self.is_pose_guided and self.sees_poses:
-            usable &= (body_keypoints(people)[..., 2] >= CONFIDENT).sum(axis=1) >= FEWEST_KEYPOINTS
+            usable &= (keypoints[..., 2] >= CONFIDENT).sum(axis=1) >= FEWEST_KEYPOINTS
         usable = np.flatnonzero(usable)
         if len(usable):
-            embeddings[usable] = unit(self._raw(image, people[usable]))
+            regions = crop_regions(people.boxes[usable], image.shape[:2])
+            pictures = crop_pictures(image, regions, self.backend.input_size)
+            heatmaps = self._heatmaps(keypoints[usable], regions) if self.is_pose_guided else None
+            embeddings[usable] = unit(self.backend(pictures, heatmaps))
         return embeddings
 
-    def _raw(self, image: np.ndarray, people: Poses) -> np.ndarray:
-        regions = crop_regions(people.boxes, image.shape[:2])
-        pictures = crop_pictures(image, regions, self.backend.input_size)
-        return self.backend(pictures, self._heatmaps(people, regions))
-
-    def _heatmaps(self, people: Poses, regions: np.ndarray) -> np.ndarray | None:
-        if not self.is_pose_guided:
-            return None
+    def _heatmaps(self, keypoints: np.ndarray, regions: np.ndarray) -> np.ndarray:
         height, width = self.backend.input_size
         size = height // HEATMAP_STRIDE, width // HEATMAP_STRIDE
-        keypoints = body_keypoints(people)
         return body_heatmaps(keypoints if self.sees_poses else 0 * keypoints, regions, size)
 
 
