@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,7 +14,7 @@ from alphapose_ros.tracking.stages import Stage, run
 from alphapose_ros.tracking.tracks import TrackTable, to_tracks
 
 
-class StagedTracker(ABC):
+class StagedTracker:
     """Base of the trackers that match people with predicted tracks in stages.
 
     ``config`` may be exchanged between two calls. ``ids`` gives every new track its id.
@@ -82,9 +81,9 @@ class StagedTracker(ABC):
         table.keep(~table.rows["is_removed"])
         return tracks
 
-    @abstractmethod
     def _stages(self, table: TrackTable, people: Poses, embed: Embed | None) -> Sequence[Stage]:
         """Return the rounds of matching of one frame."""
+        raise NotImplementedError(f"{type(self).__name__} has no stages")
 
     def _after(self, table: TrackTable, people: Poses, stamp_ns: int) -> None:
         """Do what is left once everybody is matched: nothing here."""
