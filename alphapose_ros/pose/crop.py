@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -51,6 +53,30 @@ def crop_people(image: np.ndarray, regions: np.ndarray, input_size: tuple[int, i
         )
         cv2.cvtColor(crop, cv2.COLOR_BGR2RGB, dst=crop)
     return crops
+
+
+def keypoints_by_crops(
+    image: np.ndarray,
+    boxes: np.ndarray,
+    input_size: tuple[int, int],
+    batch_size: int,
+    on_crops: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Look at the people in an image, at most ``batch_size`` at once, in batches of like size.
+
+    Args:
+        image: (H, W, 3) BGR uint8.
+        boxes: (N, 4) x1 y1 x2 y2 [px], N > 0.
+        input_size: height h and width w of a crop.
+        batch_size: most crops in one call.
+        on_crops: crops (M, h, w, 3) RGB uint8 and the regions (M, 4) that they show -> (M, K, 3).
+
+    Returns:
+        (N, K, 3) keypoints.
+    """
+    regions = crop_boxes(boxes, input_size)
+    parts = np.array_split(regions, -(-len(regions) // batch_size))
+    return np.concatenate([on_crops(crop_people(image, part, input_size), part) for part in parts])
 
 
 def from_crops(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from alphapose_ros.devices import Compute
-from alphapose_ros.pose.crop import crop_boxes, crop_people, from_crops
+from alphapose_ros.pose.crop import from_crops, keypoints_by_crops
 from alphapose_ros.runtimes import Graph, GraphError
 from alphapose_ros.skeletons import skeleton
 from alphapose_ros.zoo import Weights
@@ -28,11 +28,7 @@ class OnnxBackend:
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         """Return keypoints (N, K, 3) for boxes (N, 4), N > 0, in an image (H, W, 3) BGR."""
-        regions = crop_boxes(boxes, self.input_size)
-        parts = np.array_split(regions, -(-len(regions) // self.batch_size))
-        return np.concatenate(
-            [self.on_crops(crop_people(image, part, self.input_size), part) for part in parts]
-        )
+        return keypoints_by_crops(image, boxes, self.input_size, self.batch_size, self.on_crops)
 
     @property
     def input_size(self) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from alphapose_ros.devices import Compute
-from alphapose_ros.pose.crop import crop_boxes, crop_people, from_crops
+from alphapose_ros.pose.crop import from_crops, keypoints_by_crops
 from alphapose_ros.runtimes import Graph, GraphError
 from alphapose_ros.skeletons import skeleton
 from alphapose_ros.zoo import Weights
@@ -38,11 +38,7 @@ class SimccBackend:
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         """Return keypoints (N, K, 3) for boxes (N, 4), N > 0, in an image (H, W, 3) BGR."""
-        regions = crop_boxes(boxes, self.input_size)
-        parts = np.array_split(regions, -(-len(regions) // self.batch_size))
-        return np.concatenate(
-            [self.on_crops(crop_people(image, part, self.input_size), part) for part in parts]
-        )
+        return keypoints_by_crops(image, boxes, self.input_size, self.batch_size, self.on_crops)
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -61,9 +57,10 @@ class SimccBackend:
         """
         inputs = normalised(crops)
         step = self.graph.shape("input")[0] or len(inputs)
-        filled = np.pad(inputs, ((0, -len(inputs) % step), (0, 0), (0, 0), (0, 0)))
+        if missing := -len(inputs) % step:
+            inputs = np.pad(inputs, ((0, missing), (0, 0), (0, 0), (0, 0)))
         runs = [
-            self.graph(input=filled[start : start + step]) for start in range(0, len(filled), step)
+            self.graph(input=inputs[start : start + step]) for start in range(0, len(inputs), step)
         ]
         simcc_x, simcc_y = (
             np.concatenate(parts)[: len(crops)] for parts in zip(*runs, strict=True)

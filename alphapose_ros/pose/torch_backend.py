@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from alphapose_ros.checkpoints import load_network
 from alphapose_ros.devices import Compute
 from alphapose_ros.pose import build_pose_network
-from alphapose_ros.pose.crop import MEAN_RGB, crop_boxes, crop_people
+from alphapose_ros.pose.crop import MEAN_RGB, keypoints_by_crops
 from alphapose_ros.pose.flip import averaged, mirrored
 from alphapose_ros.pose.heatmap import decode
 from alphapose_ros.zoo import Weights
@@ -36,11 +36,7 @@ class TorchBackend:
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         """Return keypoints (N, K, 3) for boxes (N, 4), N > 0, in an image (H, W, 3) BGR."""
-        regions = crop_boxes(boxes, self.input_size)
-        parts = np.array_split(regions, -(-len(regions) // self.batch_size))
-        return np.concatenate(
-            [self.on_crops(crop_people(image, part, self.input_size), part) for part in parts]
-        )
+        return keypoints_by_crops(image, boxes, self.input_size, self.batch_size, self.on_crops)
 
     @torch.inference_mode()
     def on_crops(self, crops: np.ndarray, regions: np.ndarray) -> np.ndarray:
