@@ -118,23 +118,25 @@ def in_half_precision(network: nn.Module) -> nn.Module:
 
 def write_graph(
     chain: nn.Module,
-    example: Tensor,
+    example: Tensor | tuple[Tensor, ...],
     path: str | Path,
-    input_name: str,
+    inputs: str | Sequence[str],
     outputs: Sequence[str],
     *,
     free_axis: str = "",
 ) -> None:
-    """Write a network of one input as a graph whose first axis is free if it has a name."""
-    axes = ({0: torch.export.Dim(free_axis)},) if free_axis else None
+    """Write a network as a graph; the first axis of its inputs is free if it has a name."""
+    examples = example if isinstance(example, tuple) else (example,)
+    names = [inputs] if isinstance(inputs, str) else list(inputs)
+    free = {0: torch.export.Dim(free_axis)} if free_axis else None
     program = torch.onnx.export(
         chain.eval(),
-        (example,),
+        examples,
         dynamo=True,
         optimize=False,  # would merge batch norms into weights, which then are no halves
         opset_version=EXPORTER_OPSET,
-        dynamic_shapes=axes,
-        input_names=[input_name],
+        dynamic_shapes=(free,) * len(examples) if free_axis else None,
+        input_names=names,
         output_names=outputs,
         verbose=False,
     )

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnx
 import torch
-from onnxscript import optimizer
 
 from alphapose_ros.checkpoints import load_checkpoint
-from alphapose_ros.models.export import (
-    EXPORTER_OPSET,
-    halve,
-    in_half_precision,
-    strip,
-    to_opset,
-)
+from alphapose_ros.models.export import in_half_precision, write_graph
 from alphapose_ros.reid import POSE_GUIDED, build_reid_network
 from alphapose_ros.reid.attention import FromBytes
 from alphapose_ros.reid.embedder import HEATMAP_STRIDE
@@ -45,23 +37,6 @@ def export_reid(weights: Weights, path: str | Path, file: str | Path) -> None:
     height, width = weights.input_size
     crops = torch.zeros(2, height, width, 3, dtype=torch.uint8)
     heatmaps = torch.zeros(2, len(BODY), height // HEATMAP_STRIDE, width // HEATMAP_STRIDE)
-    people = torch.export.Dim("people")
-    program = torch.onnx.export(
-        FromBytes(normalised, network).eval(),
-        (crops, heatmaps),
-        dynamo=True,
-        optimize=False,  # would merge batch norms into weights, which then are no halves
-        opset_version=EXPORTER_OPSET,
-        dynamic_shapes=({0: people}, {0: people}),
-        input_names=["crops", "heatmaps"],
-        output_names=["embeddings"],
-        verbose=False,
-    )
-    model = program.model_proto
-    optimizer.fold_constants(model)
-    optimizer.remove_unused_nodes(model)
-    model = to_opset(model)
-    halve(model.graph)
-    strip(model)
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+    chain = FromBytes(normalised, network)
+    inputs = ("crops", "heatmaps")
+    write_graph(chain, (crops, heatmaps), path, inputs, ["embeddings"], free_axis="people")
