@@ -50,7 +50,7 @@ CLIPS = (
 )
 RATE_HZ = 10.0
 EMPTY = range(455, 500)  # frames of one_by_one without anybody
-PAUSES_S = (0.0, 2.0, 6.0)
+PAUSES_S = (0.0, 1.0, 2.0, 6.0)
 HIDDEN_S = (1.0, 2.0, 3.0)
 LEAD_S = 3.0  # before somebody is hidden: long enough to be known
 ALONE_S = 0.5  # of it, without anybody near
@@ -308,7 +308,7 @@ def kept(
 ) -> tuple[bool, bool, bool]:
     """Tell whether who was hidden is found again, and keeps track and person_id.
 
-    The person_id is kept where there was one before and it is the same at the end.
+    The person_id is kept where one was said before and the last one said is the same.
     """
     step = follower(config)
     start, end = min(patched), max(patched) + 1
@@ -318,11 +318,17 @@ def kept(
         given = patched.get(number) or (film.images[number], film.poses(number))
         who = _at(step(*given), boxes[number])
         if number < start and who[0] >= 0:
-            before = who
+            before = _newest(before, who)
         if number >= last - round(SETTLED_S * RATE_HZ) and who[0] >= 0:
-            after = who
+            after = _newest(after, who)
     is_found = min(before[0], after[0]) >= 0
     return is_found, is_found and before[0] == after[0], 0 <= before[1] == after[1]
+
+
+def _newest(last: tuple[int, int], now: tuple[int, int]) -> tuple[int, int]:
+    """Return the track of now, and its person_id as it was said last."""
+    is_told = now[1] >= 0 or now[0] != last[0]
+    return now if is_told else (now[0], last[1])
 
 
 def _at(tracks: Tracks, box: np.ndarray) -> tuple[int, int]:

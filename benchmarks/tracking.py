@@ -11,10 +11,12 @@ What is followed:
 - PETS frames 1-69: boxes and poses of the default pipeline, found once; then, by seed, with a
   tenth of them missing.
 - Rendered sequences: true boxes and poses that are jittered, missed, invented and of low score
-  where people are hidden, by seed; then the true ones, once without and once with what the default
-  re-ID network sees in the pictures.
+  where people are hidden, by seed; then the true ones.
 - MOT17-09 and TUD-Campus: boxes that public trackers gave, their identities taken away, some
   missing and all jittered, by seed; without poses.
+
+msim looks at the pictures through the re-ID network of the settings where there are any, that is,
+but for MOT17 and TUD; the other trackers never do. `--set reid.name=none` takes its eyes away.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -60,23 +63,35 @@ class Clip:
     truth: LabelledSequence
     frames: tuple[Poses, ...]
     rate_hz: float
-    images: tuple[Path, ...] = ()  # for trackers that look at them
-    space: EmbeddingSpace | None = None  # where people bring embeddings
+    images: tuple[np.ndarray, ...] = ()  # BGR, for trackers that look at them
 
 
-def followed(clip: Clip, config: TrackerConfig) -> TrackedBoxes:
-    """Return what a tracker makes of a clip: everybody whom it sees, frame by frame."""
-    tracker = build_tracker(config, space=clip.space)
+def followed(clip: Clip, config: TrackerConfig, embedder: Embedder | None) -> TrackedBoxes:
+    """Return what a tracker makes of a clip: everybody whom it sees, frame by frame.
+
+    Args:
+        clip: with or without images.
+        config: of the tracker.
+        embedder: what people look like, asked where there are images.
+    """
+    space = embedder and EmbeddingSpace(embedder.max_distance, embedder.digest)
+    tracker = build_tracker(config, space=space)
     parts = []
     for number, people in enumerate(clip.frames, start=1):
-        image = None
-        if config.camera_motion and clip.images:
-            image = cv2.imread(str(clip.images[number - 1]))
-        tracks = tracker.update(people, round(number / clip.rate_hz * 1e9), image=image)
+        image = clip.images[number - 1] if clip.images else None
+        embed = None
+        if image is not None and embedder is not None:
+            embed = partial(_looks, embedder, image, people)
+        tracks = tracker.update(people, round(number / clip.rate_hz * 1e9), embed, image)
         seen = tracks[tracks.detection_rows >= 0]
         parts.append((np.full(len(seen), number), seen.ids, seen.poses.boxes))
     frames, ids, boxes = map(np.concatenate, zip(*parts, strict=True))
     return boxes_of(frames, ids, boxes + FIRST_PIXEL)
+
+
+def _looks(embedder: Embedder, image: np.ndarray, people: Poses, rows: np.ndarray) -> np.ndarray:
+    """Return what some rows of people look like, (M, D)."""
+    return embedder(image, people[rows])
 
 
 def boxes_of(frames: np.ndarray, ids: np.ndarray, boxes: np.ndarray) -> TrackedBoxes:
@@ -94,9 +109,10 @@ def pets(data: Path, cache: Path | None, config: Config) -> Clip:
     """Return PETS as the default pipeline finds it."""
     folder = data / "videos/pets09_s2l1_part1"
     truth = read_mot(folder / "gt_480x360.txt")
+    images = _first_images(folder / "video.mp4")
     kept = cache / "pets.npz" if cache else None
     if kept is None or not kept.is_file():
-        found = _found_in(folder / "video.mp4", config)
+        found = _found_in(images, config)
         if kept:
             kept.parent.mkdir(parents=True, exist_ok=True)
             np.savez(kept, **found)
@@ -114,15 +130,19 @@ def pets(data: Path, cache: Path | None, config: Config) -> Clip:
         for number in range(PETS_LENGTH)
     )
     sequence = LabelledSequence(name="PETS", boxes=truth[truth.frames <= PETS_LENGTH])
-    return Clip("PETS", sequence, frames, PETS_HZ)
+    return Clip("PETS", sequence, frames, PETS_HZ, images)
 
 
-def _found_in(video: Path, config: Config) -> dict[str, np.ndarray]:
-    pipeline = Pipeline(with_values(config, {"tracker.name": "none"}))
+def _first_images(video: Path) -> tuple[np.ndarray, ...]:
     capture = cv2.VideoCapture(str(video))
+    return tuple(capture.read()[1] for _ in range(PETS_LENGTH))
+
+
+def _found_in(images: Sequence[np.ndarray], config: Config) -> dict[str, np.ndarray]:
+    pipeline = Pipeline(with_values(config, {"tracker.name": "none"}))
     parts: dict[str, list[np.ndarray]] = {}
-    for number in range(PETS_LENGTH):
-        poses = pipeline.run(Frame(image=capture.read()[1], index=number)).poses
+    for number, image in enumerate(images):
+        poses = pipeline.run(Frame(image=image, index=number)).poses
         for name in ("keypoints", "boxes", "box_scores", "scores"):
             parts.setdefault(name, []).append(getattr(poses, name))
         parts.setdefault("frame", []).append(np.full(len(poses), number))
@@ -158,7 +178,8 @@ def rendered(folder: Path) -> Clip:
     sequence = LabelledSequence(name=folder.name, boxes=truth)
     stamps = [image["stamp_s"] for image in labels["images"]]
     kind = labels["info"]["kind"]
-    images = tuple(folder / "images" / image["file_name"] for image in labels["images"])
+    names = [str(folder / "images" / image["file_name"]) for image in labels["images"]]
+    images = tuple(map(cv2.imread, names))
     return Clip(f"rendered: {kind}", sequence, frames, 1 / (stamps[1] - stamps[0]), images)
 
 
@@ -224,16 +245,6 @@ def as_detected(clip: Clip, rng: np.random.Generator) -> Clip:
     return replace(clip, frames=tuple(map(found, clip.frames)))
 
 
-def with_looks(clip: Clip, embedder: Embedder) -> Clip:
-    """Add what a re-ID network sees of everybody in the pictures."""
-    frames = tuple(
-        replace(people, embeddings=embedder(cv2.imread(str(image)), people))
-        for people, image in zip(clip.frames, clip.images, strict=True)
-    )
-    space = EmbeddingSpace(embedder.max_distance, embedder.digest)
-    return replace(clip, frames=frames, space=space)
-
-
 def _invented(rng: np.random.Generator) -> Poses:
     """Return people who are not there, one in five frames, with scores as false boxes have."""
     count = rng.poisson(0.2)
@@ -265,14 +276,18 @@ Spoil = Callable[[Clip, np.random.Generator], Clip]
 
 
 def measured(
-    clips: Sequence[Clip], spoil: Spoil | None, seeds: Sequence[int], config: TrackerConfig
+    clips: Sequence[Clip],
+    spoil: Spoil | None,
+    seeds: Sequence[int],
+    config: TrackerConfig,
+    embedder: Embedder | None,
 ) -> np.ndarray:
     """Return the figures of clips taken together, (seeds, 4); without ``spoil`` (1, 4)."""
     rows = []
     for seed in seeds if spoil else [0]:
         rng = np.random.default_rng(seed)
         given = [spoil(clip, rng) if spoil else clip for clip in clips]
-        found = [followed(clip, config) for clip in given]
+        found = [followed(clip, config, embedder) for clip in given]
         result = evaluate_mot([clip.truth for clip in given], found)
         rows.append([result.figures[name].value() for name in FIGURES])
     return np.array(rows)
@@ -292,9 +307,6 @@ def cases(
         for kind in sorted({clip.group for clip in clips}):
             yield kind, [clip for clip in clips if clip.group == kind], as_detected
         yield f"{TRUE} and poses", clips, None
-        if embedder := build_reid(config.reid, pick_compute(config.device, config.runtime)):
-            seen = [with_looks(clip, embedder) for clip in clips]
-            yield f"{TRUE}, poses and looks", seen, None
     if options.data:
         for clip in outputs(options.data):
             yield clip.group, [clip], with_jitter
@@ -319,11 +331,13 @@ def main() -> None:
     names = options.trackers.split(",")
     print(f"seeds {seeds[0]}-{seeds[-1]}; settings: {' '.join(options.settings) or 'defaults'}\n")
     print(f"| | tracker | {' | '.join(FIGURES)} |\n|---|---|{'---|' * len(FIGURES)}")
+    embedder = build_reid(config.reid, pick_compute(config.device, config.runtime))
     table: dict[str, dict[str, np.ndarray]] = {}
     for case, clips, spoil in cases(options, config):
         for name in names:
             tracker = replace(config.tracker, name=name)
-            figures = table.setdefault(case, {})[name] = measured(clips, spoil, seeds, tracker)
+            figures = measured(clips, spoil, seeds, tracker, embedder)
+            table.setdefault(case, {})[name] = figures
             print(f"| {case} | {name} | {' | '.join(map(_cell, FIGURES, figures.T))} |", flush=True)
     means = {
         name: np.mean(

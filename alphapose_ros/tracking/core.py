@@ -30,6 +30,7 @@ class StagedTracker:
         self._camera = CameraMotion()
         self._table: TrackTable | None = None
         self._stamp_ns: int | None = None
+        self._width: int | None = None  # of the image [px]
 
     def keep(self) -> None:
         """Write down what outlives the tracker: nothing, unless a tracker knows more."""
@@ -50,7 +51,7 @@ class StagedTracker:
             people: of one frame.
             stamp_ns: when it was taken.
             embed: rows of ``people`` (M,) -> unit vectors (M, D), NaN where nothing can be said.
-            image: (H, W, 3) BGR, looked at only with ``camera_motion``.
+            image: (H, W, 3) BGR; its width tells who is cut off, ``camera_motion`` looks at it.
 
         Raises:
             ValueError: ``stamp_ns`` lies before that of the previous call, or the skeleton is
@@ -67,6 +68,7 @@ class StagedTracker:
         self._end_old(table, stamp_ns)
 
         can_be = np.isfinite(people.boxes).all(axis=1)
+        self._width = None if image is None else image.shape[1]
         stages = self._stages(table, people, embed)
         found = run(stages, ~table.rows["is_removed"], can_be)
         seen = np.flatnonzero(found >= 0)

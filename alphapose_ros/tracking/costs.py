@@ -8,6 +8,7 @@ from alphapose_ros.keypoints import PoseSimilarity, ReadyPoses
 
 IMPOSSIBLE = 3.0  # a cost above all limits
 CHUNK = 4096  # pairs of poses compared at once, so that all of it stays in the processor's cache
+EDGE = 1 / 80  # of the image's width, within which a box ends at its side
 SIMILARITY = PoseSimilarity()
 
 
@@ -27,6 +28,12 @@ def is_as_tall(boxes: np.ndarray, others: np.ndarray, max_growth: float) -> np.n
     heights = np.maximum(boxes[:, 3:] - boxes[:, 1:2], 1e-6)
     ratio = np.maximum(others[:, 3] - others[:, 1], 1e-6) / heights
     return (ratio < max_growth) & (ratio > 1 / max_growth)
+
+
+def cut_off(boxes: np.ndarray, width: int) -> np.ndarray:
+    """Return where boxes (N, 4) end at the left and right sides of an image: a mask (N, 2)."""
+    margin = EDGE * width
+    return np.stack((boxes[:, 0] <= margin, boxes[:, 2] >= width - margin), axis=1)
 
 
 def covered(boxes: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ class Identifier:
     An embedding votes for the nearest person where that one is within ``limit`` and nearer than
     the next by ``gallery_margin``; for somebody new where nobody is within ``limit``; for nobody
     otherwise. ``gallery_confirmations`` equal votes in a row decide. Nobody is two tracks at once
-    that are both seen; a lost track gives a person up to one that is seen.
+    that are both seen; a track that is lost or in doubt gives a person up to one that is not.
 
     A track that is known teaches the gallery what is within ``limit`` of that person and not
     nearer to somebody else. It becomes somebody else only by votes that are not within ``limit``
@@ -66,7 +66,7 @@ class Identifier:
 
     def _vote(self, own: np.ndarray, track: int, embedding: np.ndarray) -> int:
         """Return whom a track is like: a person, NEW or UNDECIDED."""
-        is_taken = (own["row"] != NOBODY) & (own["person_id"] != NOBODY)
+        is_taken = (own["row"] != NOBODY) & (own["person_id"] != NOBODY) & ~own["is_doubted"]
         is_taken[track] = False
         nearest = self.gallery.match(embedding, frozenset(own["person_id"][is_taken].tolist()))
         if nearest.distance > self.limit:

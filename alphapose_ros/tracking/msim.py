@@ -13,18 +13,19 @@ from alphapose_ros.tracking.core import StagedTracker
 from alphapose_ros.tracking.costs import (
     IMPOSSIBLE,
     covered,
+    cut_off,
     embedding_distances,
     is_as_tall,
     overlaps,
     pose_distances,
 )
+from alphapose_ros.tracking.doubts import STRANGE, Doubts, doubtful
 from alphapose_ros.tracking.embedding import Embed, EmbeddingSpace, Looks
 from alphapose_ros.tracking.gallery import Gallery
 from alphapose_ros.tracking.identities import Identifier
 from alphapose_ros.tracking.stages import ASSOCIATIONS, Stage, beyond_doubt
 from alphapose_ros.tracking.tracks import NOBODY, TrackTable
 
-STRANGE = 4 / 3  # times the limit: embeddings of two people, and not of one in another light
 BLIND = 5 / 3  # pose distance per 1 - IoU that is assumed where poses cannot be compared
 
 
@@ -43,9 +44,13 @@ class MsimTracker(StagedTracker):
        Nobody becomes a lost track who looks different.
     4. The same with a relaxed limit, for all.
     5. Boxes of low score, by overlap, for tracks seen in the frame before (the idea of ByteTrack).
+    6. Who comes in again at the side of the picture where a track was lost, as long as too little
+       is seen to tell what somebody looks like. Not in the paper.
 
     Who is left begins a track. Embeddings of tracks are means that fade, renewed every
-    ``embed_interval_s`` from people of whom enough is to be seen.
+    ``embed_interval_s`` from people of whom enough is to be seen. Where a match is in doubt (found
+    again after a loss, or far from where expected), nobody is told who it is until a look confirms
+    it; see doubts.
 
     The fused cost is (1 - w) (1 - IoU) + w distance, in [0, 1]: that of Eq. 22 divided by
     1 + lambda_np, with w = lambda_np / (1 + lambda_np). The default w = 0.5 is lambda_np = 1, the
@@ -84,7 +89,7 @@ class MsimTracker(StagedTracker):
     def _stages(self, table: TrackTable, people: Poses, embed: Embed | None) -> list[Stage]:
         config = self.config
         self._looks = looks = Looks(people, embed)
-        costs = Costs(table, people, config, looks, self._limit)
+        self._costs = costs = Costs(table, people, config, looks, self._limit, self._width)
         choose = ASSOCIATIONS[config.association]
         is_high = people.box_scores >= config.low_score
         was_seen = table.rows["was_seen"]
@@ -98,12 +103,14 @@ class MsimTracker(StagedTracker):
         if not looks.can_know:
             return [*fused, relaxed, low]
         alike = Stage(costs.embedding, self._limit, choose, people=is_high)
+        is_sure = people.box_scores >= config.min_score
+        back = Stage(costs.returning, 1.0, choose, tracks=confirmed & ~was_seen, people=is_sure)
         if config.embed_all:
             looks.of(np.arange(len(people)))
-            return [alike, *fused, relaxed, low]
+            return [alike, *fused, relaxed, low, back]
         sure = beyond_doubt(config.ambiguity_margin)
         clear = Stage(costs.fused, config.max_cost, sure, people=is_high, chosen=was_seen)
-        return [clear, alike, *fused, relaxed, low]
+        return [clear, alike, *fused, relaxed, low, back]
 
     @property
     def _limit(self) -> float:
@@ -115,6 +122,8 @@ class MsimTracker(StagedTracker):
         if not self._looks.can_know:
             return
         own, config = table.rows, self.config
+        doubts = Doubts(self.gallery, self._limit, config.gallery_confirmations)
+        doubts.begin(table, doubtful(table, self._costs.all_fused, config.max_cost))
         hidden = covered(people.boxes)
         is_good = people.box_scores >= config.embed_min_score
         is_good &= hidden <= config.embed_max_covered
@@ -126,6 +135,10 @@ class MsimTracker(StagedTracker):
             return
         rows = own["row"][tracks]
         embeddings = self._looks.of(rows)
+        table.split(doubts.settle(table, tracks, embeddings), self._ids, stamp_ns)
+        own = table.rows
+        is_trusted = ~own["is_doubted"][tracks]
+        tracks, rows, embeddings = tracks[is_trusted], rows[is_trusted], embeddings[is_trusted]
         table.remember(tracks, embeddings, stamp_ns)
         if self.gallery is not None:
             is_sure = own["is_confirmed"][tracks]
@@ -139,14 +152,15 @@ class MsimTracker(StagedTracker):
             )
 
     def _due(self, table: TrackTable, tracks: np.ndarray, stamp_ns: int) -> np.ndarray:
-        """Return those of ``tracks`` whose embedding is to be renewed, the oldest first."""
+        """Return those of ``tracks`` to be looked at: in doubt, then with the oldest embedding."""
         own, config = table.rows, self.config
         tracks = tracks[own["is_confirmed"][tracks]]
         waits_s = np.full(len(tracks), config.embed_interval_s)
         if self.gallery is not None:
             waits_s[own["person_id"][tracks] == NOBODY] = config.gallery_interval_s
+        waits_s[own["is_doubted"][tracks]] = 0
         age_ns = stamp_ns - own["embedded_ns"][tracks]
-        oldest = np.argsort(-age_ns, kind="stable")
+        oldest = np.lexsort((-age_ns, ~own["is_doubted"][tracks]))
         oldest = oldest[age_ns[oldest] >= waits_s[oldest] * 1e9]
         return tracks[oldest[: config.embed_per_frame]]
 
@@ -177,7 +191,9 @@ class Costs:
         config: TrackerConfig,
         looks: Looks,
         limit: float,
+        width: int | None,
     ) -> None:
+        self._width = width  # of the image [px]
         self._table, self._people, self._config, self._looks = table, people, config, looks
         self._limit = limit  # the largest distance of embeddings of one person
         self._boxes = table.filters.boxes
@@ -191,11 +207,16 @@ class Costs:
         pairs = np.ix_(tracks, rows)
         return np.where(self._is_possible[pairs], 1 - self._overlap[pairs], IMPOSSIBLE)
 
-    def fused(self, tracks: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return 1 - IoU and pose distance, weighted, where boxes touch and are of like height."""
+    @property
+    def all_fused(self) -> np.ndarray:
+        """1 - IoU and pose distance, weighted, where boxes touch and are of like height: (T, N)."""
         if self._fused is None:
             self._fused = self._all_fused()
-        return self._fused[np.ix_(tracks, rows)]
+        return self._fused
+
+    def fused(self, tracks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return all_fused of some."""
+        return self.all_fused[np.ix_(tracks, rows)]
 
     def embedding(self, tracks: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return cosine distances of those whom motion allows to be one person."""
@@ -212,6 +233,25 @@ class Costs:
             embeddings = self._looks.of(rows[needed])
             cost[:, needed] = embedding_distances(table.embeddings[tracks], embeddings)
         return np.where(allowed, cost, IMPOSSIBLE)
+
+    def returning(self, tracks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return the part of ``motion_gate`` that is used up by who may come back into the picture.
+
+        That is at the side where a track was last seen, and where looks say nothing yet.
+        """
+        cost = np.full((len(tracks), len(rows)), IMPOSSIBLE)
+        table, boxes = self._table, self._people.boxes[rows]
+        if self._width is None:
+            return cost
+        old = table.rows["box"][tracks]
+        is_there = cut_off(old, self._width)[:, None] & cut_off(boxes, self._width)
+        allowed = is_there.any(axis=2) & is_as_tall(old, boxes, self._config.max_growth)
+        allowed &= table.has_embedding[tracks, None]
+        if not allowed.any():
+            return cost
+        is_unknown = ~np.isfinite(self._looks.of(rows)).all(axis=1)
+        used = table.filters.distances(tracks, boxes) / self._config.motion_gate
+        return np.where(allowed & is_unknown, used, cost)
 
     def _all_fused(self) -> np.ndarray:
         table, weight = self._table, self._config.pose_weight

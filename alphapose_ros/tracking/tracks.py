@@ -93,6 +93,28 @@ class TrackTable:
             self.filters.keep(is_kept)
             self.embeddings = self.embeddings[is_kept]
 
+    def forget(self, tracks: np.ndarray) -> None:
+        """Forget who tracks (M,) are and what they look like, but not where they are."""
+        own = self.rows
+        own["person_id"][tracks] = own["vote"][tracks] = NOBODY
+        own["votes"][tracks] = 0
+        own["identity_score"][tracks] = np.nan
+        self.embeddings[tracks] = np.nan
+
+    def split(self, tracks: np.ndarray, ids: Iterator[int], stamp_ns: int) -> None:
+        """End tracks (M,) that follow somebody else by now; new ones go on with these people."""
+        if not len(tracks):
+            return
+        ended = self.rows[tracks].copy()
+        ended["is_removed"], ended["row"] = True, NOBODY
+        own = self.rows
+        own["id"][tracks] = list(islice(ids, len(tracks)))
+        own["born_ns"][tracks] = stamp_ns
+        own["hits"][tracks] = own["checks"][tracks]
+        self.rows = np.concatenate((own, ended))
+        self.filters.extend(self.filters.boxes[tracks])
+        self.embeddings = np.concatenate((self.embeddings, self.embeddings[tracks]))
+
     def remember(self, tracks: np.ndarray, embeddings: np.ndarray, stamp_ns: int) -> None:
         """Blend what tracks (M,) look like now, (M, D), into what they looked like.
 
@@ -168,8 +190,8 @@ def to_tracks(table: TrackTable, people: Poses, stamp_ns: int) -> Tracks:
         hits=own["hits"].copy(),
         detection_rows=own["row"].copy(),
         velocities_px=table.filters.velocities,
-        person_ids=own["person_id"].copy(),
-        identity_scores=own["identity_score"].copy(),
+        person_ids=np.where(own["is_doubted"], NOBODY, own["person_id"]),
+        identity_scores=np.where(own["is_doubted"], np.nan, own["identity_score"]),
     )
 
 
@@ -194,6 +216,9 @@ def _columns(keypoints: tuple[int, int]) -> np.dtype:
             ("was_seen", bool),  # in the frame before
             ("is_confirmed", bool),
             ("is_removed", bool),
+            ("is_doubted", bool),  # it may have taken somebody else for the one it followed
+            ("checks", np.int64),  # embeddings since then
+            ("strange", np.int64),  # of these, the last ones in a row that were somebody else's
             ("person_id", np.int64),
             ("vote", np.int64),  # whom it was last taken for
             ("votes", np.int64),  # how often in a row

@@ -48,7 +48,7 @@ class Camera:
 
 
 def tracker(**settings):
-    space = EmbeddingSpace(max_distance=0.5)
+    space = EmbeddingSpace(max_distance=0.45, digest="looks")
     return build_tracker(TrackerConfig(**settings), space=space)
 
 

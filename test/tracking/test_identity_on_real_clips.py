@@ -69,8 +69,9 @@ def test_who_comes_back_is_the_same_person_to_the_whole_pipeline(identity, entra
 @pytest.mark.parametrize(
     ("one", "other", "absent_s"),
     [
-        *((one, other, ABSENT_S) for one, other in itertools.permutations((1, 2, 3), 2)),
-        (2, 3, 0.0),  # from one image to the next
+        (one, other, absent_s)
+        for absent_s in (ABSENT_S, 2.0, 0.0)  # lost tracks have ended; have not; no image between
+        for one, other in itertools.permutations((1, 2, 3), 2)
     ],
 )
 def test_nobody_else_becomes_who_left_and_who_left_is_known_again(

@@ -256,7 +256,7 @@ def test_the_fused_cost_is_that_of_the_paper_divided_by_its_weights():
     before, after = people([(0, 0)]), people([(10, 0)])
     table = TrackTable(BODY)
     table.begin(before, np.array([0]), 0, iter([1]))
-    costs = Costs(table, after, TrackerConfig(pose_weight=0.25), Looks(after, None), 0.7)
+    costs = Costs(table, after, TrackerConfig(pose_weight=0.25), Looks(after, None), 0.7, None)
     distance = PoseSimilarity().distance(
         before.keypoints[0], np.array([40.0, 100.0]), after.keypoints
     )[0]
