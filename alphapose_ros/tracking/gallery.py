@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -66,11 +67,30 @@ class Gallery:
 
     def match(self, embedding: np.ndarray, excluded: frozenset[int] = frozenset()) -> Likeness:
         """Return whom ``embedding`` (D,) is like, but for the ``excluded``."""
-        ids = [number for number in self.people if number not in excluded]
-        distances = np.array([self.distance(number, embedding) for number in ids] or [np.inf])
+        ids, known, counts = self._stack
+        if not ids or known.shape[2] != len(embedding):
+            return Likeness(NOBODY, np.inf, np.inf)
+        distances = np.sort(1 - known @ embedding, axis=1)[:, :NEAREST]  # NaN of none come last
+        distances = np.nansum(distances, axis=1) / np.minimum(counts, NEAREST)
+        distances[[number in excluded for number in ids]] = np.inf
         order = np.argsort(distances, kind="stable")
-        second = float(distances[order[1]]) if len(ids) > 1 else np.inf
-        return Likeness(ids[order[0]] if ids else NOBODY, float(distances[order[0]]), second)
+        nearest, second = np.append(distances[order], np.inf)[:2].tolist()
+        return Likeness(ids[order[0]] if nearest < np.inf else NOBODY, nearest, second)
+
+    @cached_property
+    def _stack(self) -> tuple[list[int], np.ndarray, np.ndarray]:
+        """Ids of all P people, their embeddings (P, E, D) with NaN for none, and how many (P,)."""
+        people = list(self.people.values())
+        counts = np.array([len(person.embeddings) for person in people], int)
+        size = people[0].embeddings.shape[1] if people else 0
+        known = np.full((len(people), counts.max(initial=0), size), np.nan, np.float32)
+        for row, person in enumerate(people):
+            known[row, : len(person.embeddings)] = person.embeddings
+        return list(self.people), known, counts
+
+    def _changed(self) -> None:
+        """Have the stack made anew when it is needed."""
+        self.__dict__.pop("_stack", None)
 
     def distance(self, person_id: int, embedding: np.ndarray) -> float:
         """Return the mean cosine distance of the nearest embeddings of a person."""
@@ -86,6 +106,7 @@ class Gallery:
         person_id, self.next_id = self.next_id, self.next_id + 1
         embeddings = np.asarray(embedding, np.float32)[None].copy()
         self.people[person_id] = Person(embeddings, np.array([quality], np.float32), stamp_ns)
+        self._changed()
         return person_id
 
     def observe(self, person_id: int, embedding: np.ndarray, quality: float, stamp_ns: int) -> None:
@@ -106,6 +127,7 @@ class Gallery:
             embeddings = np.delete(embeddings, poorer, axis=0)
             qualities = np.delete(qualities, poorer)
         person.embeddings, person.qualities = embeddings, qualities
+        self._changed()
 
     def save(self, path: str | Path) -> None:
         """Write all people to an .npz file, which takes the place of an old one all at once.
@@ -152,6 +174,7 @@ class Gallery:
             rows = np.flatnonzero(owners == number)
             rows = rows[np.argsort(-qualities[rows], kind="stable")[: self.max_embeddings]]
             self.people[number] = Person(embeddings[rows], qualities[rows], seen_ns=-age)
+        self._changed()
         self.next_id = max(self.next_id, int(found["next_id"]), *(number + 1 for number in ids), 1)
 
 

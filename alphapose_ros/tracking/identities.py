@@ -49,7 +49,7 @@ class Identifier:
             stamp_ns: now.
         """
         own = table.rows
-        own["person_id"][~np.isin(own["person_id"], list(self.gallery.people))] = NOBODY
+        self._drop_forgotten(own)
         for row in np.flatnonzero(np.isfinite(embeddings).all(axis=1)):
             track, embedding, quality = tracks[row], embeddings[row], float(qualities[row])
             vote = self._vote(own, track, embedding)
@@ -57,12 +57,17 @@ class Identifier:
             if own["person_id"][track] == NEW:
                 own["person_id"][track] = self.gallery.add(embedding, quality, stamp_ns)
                 own["learnt_ns"][track] = stamp_ns
+                self._drop_forgotten(own)  # a full gallery has let somebody go
             if own["person_id"][track] != NOBODY:
                 distance = self.gallery.distance(int(own["person_id"][track]), embedding)
                 own["identity_score"][track] = np.clip(1 - distance / (2 * self.limit), 0, 1)
                 if distance <= self.limit and vote in (UNDECIDED, own["person_id"][track]):
                     self._learn(own, track, embedding, quality, stamp_ns)
         own["identity_score"][own["person_id"] == NOBODY] = np.nan
+
+    def _drop_forgotten(self, own: np.ndarray) -> None:
+        """Let no track be somebody whom the gallery does not know any more."""
+        own["person_id"][~np.isin(own["person_id"], list(self.gallery.people))] = NOBODY
 
     def _vote(self, own: np.ndarray, track: int, embedding: np.ndarray) -> int:
         """Return whom a track is like: a person, NEW or UNDECIDED."""

@@ -275,8 +275,12 @@ class Costs:
 
         Who comes to the place where somebody was lost would else become that person.
         """
-        lost = np.flatnonzero(self._table.has_embedding & ~self._table.rows["was_seen"])
-        rows = np.flatnonzero((fused[lost] < IMPOSSIBLE).any(axis=0))
+        was_seen = self._table.rows["was_seen"][: len(fused)]  # new tracks come last
+        lost = np.flatnonzero(self._table.has_embedding[: len(fused)] & ~was_seen)
+        best = fused[lost].min(axis=0, initial=IMPOSSIBLE)
+        best_seen = fused[was_seen].min(axis=0, initial=IMPOSSIBLE)
+        is_near = (best < IMPOSSIBLE) & (best < best_seen + self._config.ambiguity_margin)
+        rows = np.flatnonzero(is_near)  # others belong to tracks that were not lost
         if len(rows):
             embeddings = self._looks.of(rows)
             if embeddings.shape[1]:

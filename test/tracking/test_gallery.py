@@ -252,3 +252,46 @@ def test_files_that_do_not_fit_are_refused_with_the_reason(tmp_path):
     gallery.save(tmp_path / "long.npz")
     with pytest.raises(ValueError, match="unit length"):
         gallery.load(tmp_path / "long.npz")
+
+
+def test_more_people_than_the_gallery_holds_are_followed_all_the_same():
+    one = tracker(gallery_people=2, gallery_confirmations=1, gallery_interval_s=0.0)
+    alone = [person(150.0 * place) for place in range(4)]
+    everybody = Poses(
+        skeleton=alone[0].skeleton,
+        **{
+            name: np.concatenate([getattr(someone, name) for someone in alone])
+            for name in ("keypoints", "boxes", "box_scores", "scores")
+        },
+    )
+    for number in range(8):
+        tracks = one.update(everybody, number * DT_NS, lambda rows: LOOKS[rows])
+        assert len(tracks) == 4
+        known = tracks.person_ids[tracks.person_ids >= 0].tolist()
+        assert set(known) <= set(one.gallery.people)
+        assert len(known) == len(set(known))
+    assert one.gallery.next_id > 3
+
+
+def test_whom_an_embedding_is_like_is_the_mean_of_the_nearest_three():
+    rng = np.random.default_rng(5)
+    gallery = Gallery(max_embeddings=9)
+    made = {}
+    for count in (1, 2, 7):
+        looks = rng.normal(size=(count, 8))
+        looks /= np.linalg.norm(looks, axis=1, keepdims=True)
+        number = gallery.add(looks[0], 1.0, 0)
+        for look in looks[1:]:
+            gallery.observe(number, look, 1.0, 0)
+        made[number] = looks
+    probe = rng.normal(size=8)
+    probe /= np.linalg.norm(probe)
+    apart = {n: sorted((1 - looks @ probe).tolist())[:3] for n, looks in made.items()}
+    means = {number: sum(some) / len(some) for number, some in apart.items()}
+    first, second = sorted(means, key=means.get)[:2]
+    found = gallery.match(probe)
+    assert found.person_id == first
+    np.testing.assert_allclose([found.distance, found.second], [means[first], means[second]])
+    assert gallery.match(probe, frozenset({first})).person_id == second
+    assert gallery.match(probe, frozenset(made)).person_id == -1
+    np.testing.assert_allclose(gallery.distance(first, probe), means[first], rtol=1e-5)
