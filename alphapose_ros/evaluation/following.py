@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 
@@ -73,7 +72,7 @@ def _in_boxes(config: Config) -> Callable[[Step], Tracks]:
 
 
 def _of_poses(config: Config) -> Callable[[Step], Tracks]:
-    tracker = build_tracker(config.tracker, count(1))
+    tracker = build_tracker(config.tracker)
     return lambda step: tracker.update(step.people, step.stamp_ns)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +12,7 @@ from alphapose_ros.frame import Poses, Tracks
 from alphapose_ros.tracking.baselines import ByteTracker, IouTracker
 from alphapose_ros.tracking.embedding import Embed, EmbeddingSpace
 from alphapose_ros.tracking.file import FileTracker
+from alphapose_ros.tracking.ids import Ids
 from alphapose_ros.tracking.msim import MsimTracker
 from alphapose_ros.tracking.none import NoTracker
 
@@ -43,7 +43,7 @@ class Tracker(Protocol):
         """Write down what outlives the tracker, where the settings ask for it."""
 
 
-TRACKERS: dict[str, Callable[[TrackerConfig, Iterator[int], EmbeddingSpace], Tracker]] = {
+TRACKERS: dict[str, Callable[[TrackerConfig, Ids, EmbeddingSpace], Tracker]] = {
     "msim": MsimTracker,
     "iou": lambda config, ids, space: IouTracker(config, ids),
     "byte": lambda config, ids, space: ByteTracker(config, ids),
@@ -53,15 +53,14 @@ TRACKERS: dict[str, Callable[[TrackerConfig, Iterator[int], EmbeddingSpace], Tra
 
 
 def build_tracker(
-    config: TrackerConfig, ids: Iterator[int] | None = None, space: EmbeddingSpace | None = None
+    config: TrackerConfig, ids: Ids | None = None, space: EmbeddingSpace | None = None
 ) -> Tracker:
     """Return the tracker that ``config`` names: .update(poses, stamp_ns) -> Tracks, .reset().
 
     Args:
         config: its settings.
-        ids: numbers of the tracks, 1, 2, ... by default; to be handed on where a tracker takes
-            the place of another one, so that no id comes twice.
+        ids: numbers of tracks and people, 1, 2, ... by default; to be handed on where a tracker
+            takes the place of another one, so that no id comes twice.
         space: of the embeddings that it will be given, if any.
     """
-    ids = itertools.count(1) if ids is None else ids
-    return TRACKERS[config.name](config, ids, EmbeddingSpace() if space is None else space)
+    return TRACKERS[config.name](config, ids or Ids(), space or EmbeddingSpace())

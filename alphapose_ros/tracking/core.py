@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from alphapose_ros.config import TrackerConfig
 from alphapose_ros.frame import Poses, Tracks
 from alphapose_ros.tracking.camera_motion import CameraMotion
 from alphapose_ros.tracking.embedding import Embed
+from alphapose_ros.tracking.ids import Ids
 from alphapose_ros.tracking.stages import Stage, run
 from alphapose_ros.tracking.tracks import TrackTable, to_tracks
 
@@ -17,10 +18,10 @@ from alphapose_ros.tracking.tracks import TrackTable, to_tracks
 class StagedTracker:
     """Base of the trackers that match people with predicted tracks in stages.
 
-    ``config`` may be exchanged between two calls. ``ids`` gives every new track its id.
+    ``config`` may be exchanged between two calls. ``ids`` gives tracks and people their numbers.
     """
 
-    def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
+    def __init__(self, config: TrackerConfig, ids: Ids) -> None:
         self.config = config
         self._ids = ids
         self.reset()
@@ -77,7 +78,7 @@ class StagedTracker:
         can_be[found[seen]] = False
         can_be &= people.box_scores >= self._birth_score
         is_sure = self.config.confirm_hits == 1
-        table.begin(people, np.flatnonzero(can_be), stamp_ns, self._ids, is_sure=is_sure)
+        table.begin(people, np.flatnonzero(can_be), stamp_ns, self._ids.tracks, is_sure=is_sure)
         self._after(table, people, stamp_ns)
         tracks = to_tracks(table, people, stamp_ns)
         table.keep(~table.rows["is_removed"])

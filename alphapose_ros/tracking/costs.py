@@ -23,6 +23,14 @@ def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
+def upright_overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the IoU (T, N) of the upright extents of boxes (T, 4) and others (N, 4)."""
+    top, bottom = boxes[:, 1:2], boxes[:, 3:]
+    shared = np.maximum(np.minimum(bottom, others[:, 3]) - np.maximum(top, others[:, 1]), 0)
+    total = np.maximum(bottom, others[:, 3]) - np.minimum(top, others[:, 1])
+    return shared / np.maximum(total, 1e-6)
+
+
 def is_as_tall(boxes: np.ndarray, others: np.ndarray, max_growth: float) -> np.ndarray:
     """Return the mask (T, N) of pairs of like height: nobody grows much within a frame."""
     heights = np.maximum(boxes[:, 3:] - boxes[:, 1:2], 1e-6)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alphapose_ros.tracking.ids import Ids
 from alphapose_ros.tracking.tracks import NOBODY
 
 NEAREST = 3  # embeddings of a person whose mean distance counts
@@ -54,13 +55,14 @@ class Gallery:
         digest: names the network that makes the embeddings.
         max_people: most people; the one not seen for longest is forgotten first.
         max_embeddings: most embeddings of one person.
+        ids: where people get their numbers from.
     """
 
     digest: str = ""
     max_people: int = 100
     max_embeddings: int = 16
     people: dict[int, Person] = field(default_factory=dict)
-    next_id: int = 1
+    ids: Ids = field(default_factory=Ids)
 
     def __len__(self) -> int:
         return len(self.people)
@@ -103,7 +105,7 @@ class Gallery:
         """Take in somebody new; return the new id."""
         if len(self.people) >= self.max_people:
             del self.people[min(self.people, key=lambda number: self.people[number].seen_ns)]
-        person_id, self.next_id = self.next_id, self.next_id + 1
+        person_id = self.ids.person()
         embeddings = np.asarray(embedding, np.float32)[None].copy()
         self.people[person_id] = Person(embeddings, np.array([quality], np.float32), stamp_ns)
         self._changed()
@@ -146,7 +148,7 @@ class Gallery:
                 file,
                 form=FORM,
                 digest=self.digest,
-                next_id=self.next_id,
+                next_id=self.ids.next_person,
                 person_ids=np.repeat(np.array(ids, np.int64), counts),
                 embeddings=np.concatenate([p.embeddings for p in people] or [np.empty((0, 0))]),
                 qualities=np.concatenate([p.qualities for p in people] or [np.empty(0)]),
@@ -175,7 +177,9 @@ class Gallery:
             rows = rows[np.argsort(-qualities[rows], kind="stable")[: self.max_embeddings]]
             self.people[number] = Person(embeddings[rows], qualities[rows], seen_ns=-age)
         self._changed()
-        self.next_id = max(self.next_id, int(found["next_id"]), *(number + 1 for number in ids), 1)
+        self.ids.next_person = max(
+            self.ids.next_person, int(found["next_id"]), *(number + 1 for number in ids)
+        )
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +17,13 @@ from alphapose_ros.tracking.costs import (
     is_as_tall,
     overlaps,
     pose_distances,
+    upright_overlaps,
 )
 from alphapose_ros.tracking.doubts import STRANGE, Doubts, doubtful
 from alphapose_ros.tracking.embedding import Embed, EmbeddingSpace, Looks
 from alphapose_ros.tracking.gallery import Gallery
 from alphapose_ros.tracking.identities import Identifier
+from alphapose_ros.tracking.ids import Ids
 from alphapose_ros.tracking.stages import ASSOCIATIONS, Stage, beyond_doubt
 from alphapose_ros.tracking.tracks import NOBODY, TrackTable
 
@@ -62,14 +63,14 @@ class MsimTracker(StagedTracker):
     """
 
     def __init__(
-        self, config: TrackerConfig, ids: Iterator[int], space: EmbeddingSpace | None = None
+        self, config: TrackerConfig, ids: Ids, space: EmbeddingSpace | None = None
     ) -> None:
         super().__init__(config, ids)
         self._space = EmbeddingSpace() if space is None else space
         self.gallery: Gallery | None = None
         if config.gallery_people and self._space.digest:  # else nobody can be known again
             self.gallery = Gallery(
-                self._space.digest, config.gallery_people, config.gallery_embeddings
+                self._space.digest, config.gallery_people, config.gallery_embeddings, ids=ids
             )
             _check_file(config)
             is_new = config.gallery_save and not Path(config.gallery_file).exists()
@@ -104,7 +105,9 @@ class MsimTracker(StagedTracker):
             return [*fused, relaxed, low]
         alike = Stage(costs.embedding, self._limit, choose, people=is_high)
         is_sure = people.box_scores >= config.min_score
-        back = Stage(costs.returning, 1.0, choose, tracks=confirmed & ~was_seen, people=is_sure)
+        back = Stage(
+            costs.returning, config.max_cost, choose, tracks=confirmed & ~was_seen, people=is_sure
+        )
         if config.embed_all:
             looks.of(np.arange(len(people)))
             return [alike, *fused, relaxed, low, back]
@@ -135,7 +138,7 @@ class MsimTracker(StagedTracker):
             return
         rows = own["row"][tracks]
         embeddings = self._looks.of(rows)
-        table.split(doubts.settle(table, tracks, embeddings), self._ids, stamp_ns)
+        table.split(doubts.settle(table, tracks, embeddings), self._ids.tracks, stamp_ns)
         own = table.rows
         is_trusted = ~own["is_doubted"][tracks]
         tracks, rows, embeddings = tracks[is_trusted], rows[is_trusted], embeddings[is_trusted]
@@ -235,9 +238,10 @@ class Costs:
         return np.where(allowed, cost, IMPOSSIBLE)
 
     def returning(self, tracks: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return the part of ``motion_gate`` that is used up by who may come back into the picture.
+        """Return 1 - IoU of the upright extents of who left and who may come in again.
 
-        That is at the side where a track was last seen, and where looks say nothing yet.
+        That is at the side where a track was last seen, and where looks say nothing yet. Where the
+        track should be by now does not count: boxes that shrink at the side spoil that.
         """
         cost = np.full((len(tracks), len(rows)), IMPOSSIBLE)
         table, boxes = self._table, self._people.boxes[rows]
@@ -250,8 +254,7 @@ class Costs:
         if not allowed.any():
             return cost
         is_unknown = ~np.isfinite(self._looks.of(rows)).all(axis=1)
-        used = table.filters.distances(tracks, boxes) / self._config.motion_gate
-        return np.where(allowed & is_unknown, used, cost)
+        return np.where(allowed & is_unknown, 1 - upright_overlaps(old, boxes), cost)
 
     def _all_fused(self) -> np.ndarray:
         table, weight = self._table, self._config.pose_weight

@@ -9,6 +9,7 @@ from alphapose_ros.config import TrackerConfig
 from alphapose_ros.frame import Poses, TrackState
 from alphapose_ros.skeletons import skeleton
 from alphapose_ros.tracking import build_tracker
+from alphapose_ros.tracking.costs import upright_overlaps
 from alphapose_ros.tracking.embedding import EmbeddingSpace
 
 BODY = skeleton("coco_17")
@@ -133,3 +134,10 @@ def test_who_is_cut_off_where_somebody_left_is_that_one_unless_looks_say_no(
     tracks = walk.see(person(x, 30.0, shape=1 - SHAPE), embedding)
     assert tracks[tracks.detection_rows >= 0].ids.tolist() == [expected]
     assert tracks[tracks.detection_rows >= 0].person_ids.tolist() == [-1]
+
+
+def test_upright_overlaps_are_those_of_intervals():
+    boxes = np.array([[0, 100, 10, 200], [50, 0, 90, 50]], float)
+    others = np.array([[9, 150, 20, 250], [0, 50, 1, 60], [0, 100, 5, 200]], float)
+    # 50 of 150, none, all; none, none (they touch), none
+    np.testing.assert_allclose(upright_overlaps(boxes, others), [[1 / 3, 0, 1], [0, 0, 0]])

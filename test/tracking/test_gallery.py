@@ -11,6 +11,7 @@ from alphapose_ros.skeletons import skeleton
 from alphapose_ros.tracking import build_tracker
 from alphapose_ros.tracking.embedding import EmbeddingSpace
 from alphapose_ros.tracking.gallery import Gallery
+from alphapose_ros.tracking.ids import Ids
 
 DT_NS = 100_000_000
 SPACE = EmbeddingSpace(max_distance=0.4, digest="test network, weights 1")
@@ -231,7 +232,7 @@ def test_what_could_not_be_kept_in_the_end_is_refused_at_once(settings, error):
 
 
 def test_an_empty_gallery_can_be_kept(tmp_path):
-    Gallery(next_id=7).save(tmp_path / "none.npz")
+    Gallery(ids=Ids(next_person=7)).save(tmp_path / "none.npz")
     gallery = Gallery()
     gallery.load(tmp_path / "none.npz")
     assert len(gallery) == 0
@@ -270,7 +271,7 @@ def test_more_people_than_the_gallery_holds_are_followed_all_the_same():
         known = tracks.person_ids[tracks.person_ids >= 0].tolist()
         assert set(known) <= set(one.gallery.people)
         assert len(known) == len(set(known))
-    assert one.gallery.next_id > 3
+    assert one.gallery.ids.next_person > 3
 
 
 def test_whom_an_embedding_is_like_is_the_mean_of_the_nearest_three():
@@ -295,3 +296,11 @@ def test_whom_an_embedding_is_like_is_the_mean_of_the_nearest_three():
     assert gallery.match(probe, frozenset({first})).person_id == second
     assert gallery.match(probe, frozenset(made)).person_id == -1
     np.testing.assert_allclose(gallery.distance(first, probe), means[first], rtol=1e-5)
+
+
+def test_a_tracker_in_the_place_of_another_gives_no_number_twice():
+    ids = Ids()
+    one = build_tracker(TrackerConfig(), ids, SPACE)
+    assert visit(one, LOOKS[0], 0)[-1] == 1
+    another = build_tracker(TrackerConfig(), ids, SPACE)
+    assert visit(another, LOOKS[1], 2 * FAR)[-1] == 2
