@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from array import array
+
+import cv2
+import numpy as np
+import pytest
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
+from std_msgs.msg import Header
+
+from alphapose_ros.nodes.conversions import (
+    Calibration,
+    flat,
+    to_camera,
+    to_frame,
+    to_image,
+    to_ns,
+)
+
+HEADER = Header(stamp=Time(sec=12, nanosec=345), frame_id="camera")
+BGR = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+K = [600.0, 0.0, 320.0, 0.0, 610.0, 240.0, 0.0, 0.0, 1.0]
+
+
+def info(model="plumb_bob", d=(), **fields):
+    said = {"header": HEADER, "width": 640, "height": 480, "k": K, **fields}
+    return CameraInfo(distortion_model=model, d=list(map(float, d)), **said)
+
+
+def test_an_image_message_becomes_a_frame_and_back():
+    message = to_image(BGR, HEADER)
+    assert (message.header, message.encoding, message.step) == (HEADER, "bgr8", 18)
+    frame = to_frame(message, 7, info())
+    np.testing.assert_array_equal(frame.image, BGR)
+    assert np.shares_memory(frame.image, np.frombuffer(message.data, np.uint8))
+    assert (frame.stamp_ns, frame.frame_id, frame.index) == (12_000_000_345, "camera", 7)
+    np.testing.assert_array_equal(frame.camera.matrix, np.reshape(K, (3, 3)))
+
+
+def test_the_layout_of_an_image_message_is_taken_from_it():
+    padded = np.pad(BGR[:, :, ::-1].reshape(4, 18), ((0, 0), (0, 2)))
+    message = Image(header=HEADER, height=4, width=6, encoding="rgb8", step=20, data=flat(padded))
+    np.testing.assert_array_equal(to_frame(message, 0).image, BGR)
+    deep = (BGR.astype(np.uint16) * 256 + 99).astype(">u2").view(np.uint8)
+    message = Image(
+        header=HEADER,
+        height=4,
+        width=6,
+        encoding="bgr16",
+        step=36,
+        data=flat(deep),
+        is_bigendian=1,
+    )
+    np.testing.assert_array_equal(to_frame(message, 0).image, BGR)
+
+
+def test_a_file_in_a_message_becomes_a_frame_or_is_refused():
+    data = array("B", cv2.imencode(".png", BGR)[1].tobytes())
+    message = CompressedImage(header=HEADER, format="bgr8; png compressed bgr8", data=data)
+    np.testing.assert_array_equal(to_frame(message, 0).image, BGR)
+    cut = CompressedImage(header=HEADER, format="png", data=data[:-20])
+    with pytest.raises(ValueError, match="format 'png', breaks off before its end"):
+        to_frame(cut, 0)
+
+
+def test_a_frame_without_camera_info_has_no_camera():
+    assert to_frame(to_image(BGR, HEADER), 0).camera is None
+
+
+def test_a_camera_that_was_never_calibrated_is_none():
+    assert to_camera(CameraInfo(width=640, height=480)) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "d", "is_model", "is_d"),
+    [
+        ("plumb_bob", [0.1, -0.2, 0.01, 0.02, 0.3], "plumb_bob", [0.1, -0.2, 0.01, 0.02, 0.3]),
+        ("plumb_bob", [0.1, -0.2, 0.01, 0.02], "plumb_bob", [0.1, -0.2, 0.01, 0.02]),
+        ("rational_polynomial", range(1, 9), "rational_polynomial", range(1, 9)),
+        ("rational_polynomial", range(1, 13), "rational_polynomial", range(1, 13)),
+        ("rational_polynomial", range(1, 15), "rational_polynomial", range(1, 15)),
+        ("thin_prism", range(1, 13), "rational_polynomial", range(1, 13)),
+        ("equidistant", [0.1, 0.2, 0.3, 0.4], "equidistant", [0.1, 0.2, 0.3, 0.4]),
+        ("fisheye", [0.1, 0.2, 0.3, 0.4], "equidistant", [0.1, 0.2, 0.3, 0.4]),
+        # Surplus zeros say nothing.
+        ("equidistant", [0.1, 0.2, 0.3, 0.4, 0.0], "equidistant", [0.1, 0.2, 0.3, 0.4]),
+        ("plumb_bob", [0.1, 0.2, 0, 0, 0, 0, 0, 0], "plumb_bob", [0.1, 0.2, 0, 0, 0]),
+        # Simulated cameras often leave it out.
+        ("", [], "plumb_bob", [0, 0, 0, 0]),
+        ("plumb_bob", [], "plumb_bob", [0, 0, 0, 0]),
+        ("equidistant", [], "equidistant", [0, 0, 0, 0]),
+    ],
+)
+def test_every_distortion_model_is_read(model, d, is_model, is_d):
+    camera = to_camera(info(model, d))
+    assert camera.distortion_model == is_model
+    np.testing.assert_array_equal(camera.distortion, list(is_d))
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (info("plumb_bob", range(1, 9)), "D = .1.0, 2.0, .* plumb_bob has 4 or 5 coefficients"),
+        (info("plumb_bob", [1, 2, 3]), "D = .1.0, 2.0, 3.0., .* calibrate the camera again"),
+        (info("equidistant", [1, 2, 3, 4, 5]), "but equidistant has 4 coefficients"),
+        (info("rational_polynomial", range(1, 16)), "has 4 or 5 or 8 or 12 or 14 coefficients"),
+        (info("plumb_bob", [1, 2, np.nan, 0]), "nan, .*calibrate the camera again"),
+        (info("mirror_ball", [1]), "model 'mirror_ball', which is none of plumb_bob, rational_pol"),
+        (info(k=[0.0, *K[1:]]), r"K = \[0.0, 0.0, 320.0.* no camera matrix; calibrate"),
+        (info(k=[*K[:4], np.nan, *K[5:]]), "no camera matrix"),
+    ],
+)
+def test_what_cannot_be_a_camera_is_refused_with_the_remedy(said, message):
+    with pytest.raises(ValueError, match=message):
+        to_camera(said)
+
+
+def test_a_part_of_the_sensor_has_its_own_camera():
+    roi = RegionOfInterest(x_offset=100, y_offset=50, width=320, height=200)
+    camera = to_camera(info(roi=roi))
+    assert (camera.width, camera.height) == (320, 200)
+    np.testing.assert_array_equal(camera.matrix, [[600, 0, 220], [0, 610, 190], [0, 0, 1]])
+
+
+def test_pixels_put_together_make_a_smaller_camera():
+    roi = RegionOfInterest(x_offset=100, y_offset=48, width=320, height=200)
+    camera = to_camera(info(roi=roi, binning_x=2, binning_y=4))
+    assert (camera.width, camera.height) == (160, 50)
+    np.testing.assert_array_equal(camera.matrix, [[300, 0, 110], [0, 152.5, 48], [0, 0, 1]])
+    whole = to_camera(info(binning_x=2, binning_y=2))
+    assert (whole.width, whole.height) == (320, 240)
+
+
+def test_reading_a_camera_leaves_the_message_as_it_is():
+    said = info(d=[1, 2, 3, 4], binning_x=2, roi=RegionOfInterest(x_offset=9))
+    to_camera(said)
+    assert list(said.k) == K
+    assert list(said.d) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("d", [[1, 2, 3], [1, 2, 3, np.nan]])
+def test_a_bad_camera_is_reported_once_and_costs_no_image(d):
+    reports = []
+    calibration = Calibration(reports.append)
+    for index in range(5):
+        frame = to_frame(to_image(BGR, HEADER), index, info("plumb_bob", d), calibration)
+        assert frame.camera is None
+    assert len(reports) == 1
+    assert "plumb_bob has 4 or 5 coefficients" in reports[0]
+    assert calibration(info("plumb_bob", [1, 2, 3, 4])).distortion.tolist() == [1, 2, 3, 4]
+    assert calibration(info("plumb_bob", [1, 2])) is None
+    assert len(reports) == 2
+
+
+def test_a_camera_is_read_anew_only_when_something_of_it_changed():
+    calibration = Calibration(pytest.fail)
+    camera = calibration(info())
+    later = info(header=Header(stamp=Time(sec=13), frame_id="camera"))
+    assert calibration(later) is camera
+    changes = [
+        {"k": [601.0, *K[1:]]},
+        {"d": [1, 2, 3, 4]},
+        {"model": "rational_polynomial", "d": range(8)},
+        {"width": 320},
+        {"binning_x": 2},
+        {"roi": RegionOfInterest(x_offset=1)},
+    ]
+    for change in changes:
+        assert calibration(info(**change)) is not calibration(info()), change
+
+
+def test_stamps_are_nanoseconds():
+    assert to_ns(HEADER.stamp) == 12_000_000_345
