@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import threading
 
-from alphapose_ros.mailbox import Mailbox
+import pytest
+
+from alphapose_ros.mailbox import Mailbox, Queue
 
 
 def test_the_newest_item_wins_and_the_others_are_counted():
@@ -13,8 +15,13 @@ def test_the_newest_item_wins_and_the_others_are_counted():
     assert mailbox.dropped == 4
 
 
-def test_taking_waits_for_an_item():
-    mailbox = Mailbox()
+def make_queue():
+    return Queue(2)
+
+
+@pytest.mark.parametrize("make", [Mailbox, make_queue])
+def test_taking_waits_for_an_item(make):
+    mailbox = make()
     taken = []
     worker = threading.Thread(target=lambda: taken.append(mailbox.take()), daemon=True)
     worker.start()
@@ -35,10 +42,55 @@ def test_closing_hands_out_what_is_there_and_then_none():
     assert mailbox.take() is None
 
 
-def test_closing_wakes_a_waiting_worker():
-    mailbox = Mailbox()
+@pytest.mark.parametrize("make", [Mailbox, make_queue])
+def test_closing_wakes_a_waiting_worker(make):
+    mailbox = make()
     worker = threading.Thread(target=mailbox.take, daemon=True)
     worker.start()
     mailbox.close()
     worker.join(5)
     assert not worker.is_alive()
+
+
+def test_a_queue_hands_out_every_item_in_order_however_slow_the_worker_is():
+    queue, items = Queue(3), list(range(200))
+
+    def fill():
+        for item in items:
+            queue.put(item)
+
+    feeder = threading.Thread(target=fill, daemon=True)
+    feeder.start()
+    assert [queue.take() for _ in items] == items
+    feeder.join(5)
+    assert queue.dropped == 0
+
+
+def test_putting_waits_while_a_queue_is_full():
+    queue = Queue(2)
+    queue.put(1)
+    assert queue.has_room()
+    queue.put(2)
+    feeder = threading.Thread(target=queue.put, args=(3,), daemon=True)
+    feeder.start()
+    feeder.join(0.05)
+    assert feeder.is_alive()
+    assert not queue.has_room()
+    assert queue.take() == 1
+    feeder.join(5)
+    assert not feeder.is_alive()
+    assert (queue.take(), queue.take()) == (2, 3)
+
+
+def test_closing_a_queue_wakes_who_puts_and_counts_what_nobody_takes():
+    queue = Queue(2)
+    queue.put(1)
+    queue.put(2)
+    feeder = threading.Thread(target=queue.put, args=(3,), daemon=True)
+    feeder.start()
+    feeder.join(0.05)  # that it waits, if the machine lets it
+    queue.close()
+    feeder.join(5)
+    assert not feeder.is_alive()
+    assert queue.take() is None
+    assert queue.dropped == 3

@@ -8,33 +8,20 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from alphapose_ros.config import Config
 from alphapose_ros.nodes.conversions import to_ns
 from alphapose_ros.nodes.diagnostics import percentiles
+from alphapose_ros.nodes.image_subscription import ImageSubscription
+from alphapose_ros.nodes.reliability import overridden_policies, shown
+from alphapose_ros.nodes.silence import PROFILE, SUFFIX, reason_of_silence
+from alphapose_ros.nodes.topics import TOPICS
 
-try:
-    from rclpy.event_handler import (
-        QoSMessageLostInfo,
-        SubscriptionEventCallbacks,
-        UnsupportedEventTypeError,
-    )
-except ImportError:  # Humble
-    from rclpy.qos_event import (
-        QoSMessageLostInfo,
-        SubscriptionEventCallbacks,
-        UnsupportedEventTypeError,
-    )
-
+RATE_S = 3.0  # over which the rate is taken
 ENOUGH = 20  # images taken by the camera, until the share of those that arrived is judged
 LOSSY = 0.7  # smallest share that is still ordinary
-PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE=<share/alphapose_ros>/config/fastdds_images.xml"
-
-MISMATCHED = (
-    "Compare the quality of service (image_reliability); or DDS loses all of them: start the "
-    f"camera driver with {PROFILE}"
-)
 
 
 class Arrival(NamedTuple):
@@ -48,56 +35,81 @@ class Arrival(NamedTuple):
 class Reception:
     """Subscriptions of `image` and `camera_info`; callbacks that only count and hand on.
 
-    What DDS loses on the way it reports itself, by the gaps in the publisher's numbering.
-
     Args:
         node: whose topics these are.
         take: called with every arrival; must not wait.
-        qos: of the image subscription.
-        transport: "raw" or "compressed".
+        config: image_transport, image_reliability, process_every_frame, queue_size.
+        has_room: whether there may be an arrival; until then images wait in the middleware.
+
+    Raises:
+        ValueError: a `qos_overrides` parameter is wrong; the message names it.
     """
 
     def __init__(
-        self, node: Node, take: Callable[[Arrival], None], qos: QoSProfile, transport: str
+        self,
+        node: Node,
+        take: Callable[[Arrival], None],
+        config: Config,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._node, self._take = node, take
-        is_raw = transport == "raw"
-        kind, name = (Image, "image") if is_raw else (CompressedImage, compressed_topic(node))
-        lost = SubscriptionEventCallbacks(message_lost=self._on_lost)
-        try:
-            self._images = node.create_subscription(
-                kind, name, self._on_image, qos, event_callbacks=lost
-            )
-        except UnsupportedEventTypeError:  # a middleware that does not count what it loses
-            self._images = node.create_subscription(kind, name, self._on_image, qos)
-        self._infos = node.create_subscription(CameraInfo, "camera_info", self._on_info, qos)
-        self.topic = self._images.topic_name  # in full
-        self.received = self.lost = 0
+        self._node, self._take, self._config, self._has_room = node, take, config, has_room
+        is_raw = config.image_transport == "raw"
+        self.topic = node.resolve_topic_name("image" if is_raw else compressed_topic(node))
+        self.received = 0
         self._judged = (0, 0)  # received and lost at the last judgement
         self._camera_info: CameraInfo | None = None
         self._ages_ms: deque[float] = deque(maxlen=1000)
-        self._last_image_s = time.monotonic()
+        self._times_s: deque[float] = deque(maxlen=1000)
+        self._began_s = self._last_image_s = time.monotonic()
+        self._is_silent = False  # and has been called so
+        info_topic = node.resolve_topic_name("camera_info")
+        info_overrides = overridden_policies(node, info_topic)  # first: it may raise
+        self._images = ImageSubscription(
+            *(node, Image if is_raw else CompressedImage, self.topic, self._on_image, config),
+            has_room,
+        )
+        # By best effort, which matches all; the newest is enough.
+        self._infos = node.create_subscription(
+            *(CameraInfo, info_topic, self._on_info, TOPICS["camera_info"].qos),
+            qos_overriding_options=QoSOverridingOptions(info_overrides),
+        )
+
+    @property
+    def lost(self) -> int:
+        """Images that were published and did not come, as far as is known."""
+        return self._images.lost
 
     @property
     def age_ms(self) -> float:
-        """Median age of the images when they reached the callback."""
+        """Median age of the images when they reached the callback, by the node's clock."""
         return percentiles(self._ages_ms)[0]
+
+    @property
+    def rate_hz(self) -> float:
+        """Images a second that arrived in the last seconds."""
+        now_s = time.monotonic()
+        recent = sum(now_s - one_s < RATE_S for one_s in list(self._times_s))
+        return recent / max(min(RATE_S, now_s - self._began_s), 1e-3)
+
+    @property
+    def reliability(self) -> str:
+        """The reliability in use: reliable or best_effort."""
+        return shown(self._images.qos.reliability)
 
     def stop(self) -> None:
         """Receive nothing more."""
-        self._node.destroy_subscription(self._images)
+        self._images.stop()
         self._node.destroy_subscription(self._infos)
 
     def problem(self, timeout_s: float) -> str:
         """Return what seems to be wrong with the input, and the remedy; "" if nothing does."""
-        publishers = self._node.count_publishers(self.topic)
-        waited_s = time.monotonic() - self._last_image_s
-        if waited_s > timeout_s:
-            remedy = MISMATCHED if publishers else "Remap `image` to the camera's topic"
-            return (
-                f"no image on {self.topic} for {waited_s:.0f} s; {publishers} publishers there. "
-                f"{remedy}"
-            )
+        now_s = time.monotonic()
+        if not self._has_room():
+            self._last_image_s = now_s  # images wait, nothing is silent
+        elif now_s - self._last_image_s > timeout_s:
+            return self._silence(now_s - self._last_image_s)
+        if self._config.process_every_frame and self.lost:
+            return self._overflow()
         received, lost = self.received - self._judged[0], self.lost - self._judged[1]
         if received + lost < ENOUGH:
             return ""
@@ -106,20 +118,36 @@ class Reception:
             return ""
         return (
             f"{received} of {received + lost} images arrived on {self.topic}: DDS loses them on "
-            f"the way. Start the camera driver and this node with {PROFILE}, or set "
-            "image_reliability to reliable"
+            f"the way. Start the camera driver and this node with {PROFILE}, or have the driver "
+            "publish reliably, which image_reliability `auto` follows"
+        )
+
+    def _silence(self, waited_s: float) -> str:
+        self._is_silent = True
+        images = self._images
+        reason = reason_of_silence(self._node, self.topic, images.type_name, images.qos)
+        return f"no image on {self.topic} for {waited_s:.0f} s; {reason}"
+
+    def _overflow(self) -> str:
+        return (
+            f"{self.lost} images were lost on {self.topic}, although process_every_frame is set: "
+            f"more of them wait than the {self._config.queue_size} of queue_size. Raise it, or let "
+            "the images come slower (`ros2 bag play --rate`)"
         )
 
     def _on_image(self, image: Image | CompressedImage) -> None:
+        now_s = time.monotonic()
+        if self._is_silent:
+            self._is_silent = False
+            silent_s = now_s - self._last_image_s
+            self._node.get_logger().info(f"images on {self.topic} again, after {silent_s:.0f} s")
+        self._last_image_s = now_s
+        self._times_s.append(now_s)
         arrival = Arrival(image, self.received, self._camera_info)
         self.received += 1
-        self._last_image_s = time.monotonic()
         age_ns = self._node.get_clock().now().nanoseconds - to_ns(image.header.stamp)
         self._ages_ms.append(age_ns / 1e6)
         self._take(arrival)
-
-    def _on_lost(self, event: QoSMessageLostInfo) -> None:
-        self.lost = event.total_count
 
     def _on_info(self, info: CameraInfo) -> None:
         self._camera_info = info
@@ -127,4 +155,4 @@ class Reception:
 
 def compressed_topic(node: Node) -> str:
     """Return where the compressed form of `image` is: remapped first, the suffix appended."""
-    return node.resolve_topic_name("image") + "/compressed"
+    return node.resolve_topic_name("image") + SUFFIX

@@ -1,12 +1,32 @@
-"""The quality of service that users may choose, by name."""
+"""The quality of service of images: what users choose, what publishers offer, how both fit."""
 
 from __future__ import annotations
 
-from rclpy.qos import ReliabilityPolicy
+from collections.abc import Sequence
+
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.exceptions import InvalidParameterTypeException
+from rclpy.node import Node
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSCompatibility,
+    QoSPolicyKind,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 RELIABILITIES = {
     "reliable": ReliabilityPolicy.RELIABLE,
     "best_effort": ReliabilityPolicy.BEST_EFFORT,
+}
+_OVERRIDABLE = {  # and the values they take; None: a number above 0
+    QoSPolicyKind.RELIABILITY: ReliabilityPolicy,
+    QoSPolicyKind.DURABILITY: DurabilityPolicy,
+    QoSPolicyKind.HISTORY: HistoryPolicy,
+    QoSPolicyKind.DEPTH: None,
 }
 
 
@@ -19,3 +39,69 @@ def reliability(parameter: str, name: str) -> ReliabilityPolicy:
     if name not in RELIABILITIES:
         raise ValueError(f"{parameter}: {name!r} is none of {', '.join(RELIABILITIES)}")
     return RELIABILITIES[name]
+
+
+def suited_reliability(publishers: Sequence[TopicEndpointInfo]) -> ReliabilityPolicy:
+    """Return what gets the most of all ``publishers``: reliable if every one of them is.
+
+    A best-effort subscription matches publishers of both kinds, and so is right for a mixture.
+    """
+    offered = {publisher.qos_profile.reliability for publisher in publishers}
+    if offered == {ReliabilityPolicy.RELIABLE}:
+        return ReliabilityPolicy.RELIABLE
+    return ReliabilityPolicy.BEST_EFFORT
+
+
+def is_compatible(publisher: TopicEndpointInfo, asked: QoSProfile) -> bool:
+    """Whether a subscription of the profile ``asked`` gets what ``publisher`` sends."""
+    compatibility, _ = qos_check_compatible(publisher.qos_profile, asked)
+    return compatibility != QoSCompatibility.ERROR
+
+
+def shown_profile(qos: QoSProfile) -> str:
+    """Return the two policies of ``qos`` that publisher and subscription disagree on, as text."""
+    return f"{shown(qos.reliability)}, {shown(qos.durability)}"
+
+
+def shown(policy: ReliabilityPolicy | DurabilityPolicy) -> str:
+    """Return the name of a policy as users write it."""
+    return policy.name.lower()
+
+
+def overridden_policies(node: Node, topic: str) -> list[QoSPolicyKind]:
+    """Return which policies of the subscription of ``topic`` a user has overridden.
+
+    Every policy is a read-only parameter `qos_overrides.<topic>.subscription.<policy>`, as
+    everywhere in ROS 2; here its default is empty (0 for the depth), which leaves the policy to
+    the node. So a policy that the node changes later on is not held to what it was at first.
+
+    Args:
+        node: on which the parameters are declared unless they are already.
+        topic: in full.
+
+    Raises:
+        ValueError: a value is none of its policy; the message names the parameter.
+    """
+    return [kind for kind in _OVERRIDABLE if _override(node, topic, kind)]
+
+
+def _override(node: Node, topic: str, kind: QoSPolicyKind) -> str | int:
+    """Return the value that a user gave for one policy, "" or 0 where none."""
+    values, policy = _OVERRIDABLE[kind], kind.name.lower()
+    name = f"qos_overrides.{topic}.subscription.{policy}"
+    if not node.has_parameter(name):
+        descriptor = ParameterDescriptor(
+            description=f"{policy} of the subscription of {topic}; empty or 0: the node chooses",
+            read_only=True,
+        )
+        try:
+            node.declare_parameter(name, 0 if values is None else "", descriptor)
+        except InvalidParameterTypeException as error:
+            raise ValueError(f"{name}: {error}") from None
+    value = node.get_parameter(name).value
+    if values is None:
+        if value < 0:
+            raise ValueError(f"{name}: {value} is no depth")
+    elif value and value.upper() not in values.__members__:
+        raise ValueError(f"{name}: {value!r} is none of {', '.join(values.__members__).lower()}")
+    return value

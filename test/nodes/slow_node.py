@@ -46,6 +46,9 @@ class SlowPipeline:
     def reset(self):
         pass
 
+    def keep(self):
+        pass
+
 
 class QueueNode(Node):
     """Works in the callback of a subscription that keeps ten images."""

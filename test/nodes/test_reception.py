@@ -1,27 +1,354 @@
 from __future__ import annotations
 
+import threading
 from array import array
 
+import pytest
+import rclpy
+from builtin_interfaces.msg import Time
+from programs import start_camera
+from rcl_interfaces.msg import Log
 from rclpy.event_handler import UnsupportedEventTypeError
-from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image
+from rclpy.logging import LoggingSeverity
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
+from alphapose_ros.config import Config
 from alphapose_ros.nodes.reception import Reception
+from alphapose_ros.nodes.worker import Worker
+
+BEST_EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+PICTURE = Image(height=1, width=1, encoding="mono8", step=1, data=array("B", b"x"))
+LOGS = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+OVERRIDE = "qos_overrides./image.subscription."
+
+
+class Receiver:
+    """A node that receives, what it took, and what it logged."""
+
+    def __init__(self, graph, overrides, remappings, settings):
+        parameters = [Parameter(name, value=value) for name, value in overrides.items()]
+        self.node = rclpy.create_node(
+            "receiver",
+            context=graph.context,
+            parameter_overrides=parameters,
+            cli_args=["--ros-args", *(part for one in remappings for part in ("-r", one))],
+        )
+        graph.executor.add_node(self.node)
+        self.taken = []
+        self.reception = Reception(self.node, self.taken.append, Config(**settings))
+
+    def problem(self):
+        return self.reception.problem(timeout_s=0.0)
+
+    def depth(self, topic):
+        (one,) = [one for one in self.node.subscriptions if one.topic_name == topic]
+        return one.qos_profile.depth
+
+
+@pytest.fixture
+def receive(graph):
+    """Make a Receiver of overrides, remappings and settings."""
+    made = []
+
+    def make(overrides=None, remappings=(), **settings):
+        made.append(Receiver(graph, overrides or {}, remappings, settings))
+        return made[-1]
+
+    yield make
+    for receiver in made:
+        receiver.reception.stop()
+        graph.executor.remove_node(receiver.node)
+        receiver.node.destroy_node()
+
+
+@pytest.fixture
+def errors(graph):
+    logs = graph.listen(Log, "/rosout", LOGS)
+    return lambda: [log.msg for log in logs if log.level >= LoggingSeverity.ERROR]
 
 
 def test_images_come_where_the_middleware_does_not_count_what_it_loses(graph, monkeypatch):
     create = graph.node.create_subscription
 
-    def refusing(*arguments, event_callbacks=None):
-        if event_callbacks is not None:
+    def refusing(*arguments, event_callbacks=None, **options):
+        if event_callbacks is not None and event_callbacks.message_lost is not None:
             raise UnsupportedEventTypeError("no such event")
-        return create(*arguments)
+        return create(*arguments, event_callbacks=event_callbacks, **options)
 
     monkeypatch.setattr(graph.node, "create_subscription", refusing)
     taken = []
-    reception = Reception(graph.node, taken.append, QoSProfile(depth=1), "raw")
+    reception = Reception(graph.node, taken.append, Config())
     camera = graph.node.create_publisher(Image, "image", 1)
     graph.spin_until(camera.get_subscription_count)
-    camera.publish(Image(height=1, width=1, encoding="mono8", step=1, data=array("B", b"x")))
+    camera.publish(PICTURE)
     graph.spin_until(lambda: taken)
     assert (taken[0].index, reception.received, reception.lost) == (0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "offered", "used"),
+    [
+        ({}, [], "best_effort"),
+        ({}, [RELIABLE], "reliable"),
+        ({}, [BEST_EFFORT], "best_effort"),
+        ({}, [RELIABLE, BEST_EFFORT], "best_effort"),
+        ({"image_reliability": "best_effort"}, [RELIABLE], "best_effort"),
+        ({"image_reliability": "reliable"}, [BEST_EFFORT], "reliable"),
+        ({"process_every_frame": True}, [], "reliable"),
+    ],
+)
+def test_the_reliability_is_that_asked_for_or_at_once_that_offered(
+    graph, receive, settings, offered, used
+):
+    for qos in offered:
+        graph.node.create_publisher(Image, "image", qos)
+    graph.spin_until(lambda: graph.node.count_publishers("image") == len(offered))
+    assert receive(**settings).reception.reliability == used
+
+
+def test_changing_over_keeps_the_counts_and_leaves_nothing_behind(graph, receive):
+    receiver = receive()
+    reception, waitables = receiver.reception, len(list(receiver.node.waitables))
+    for number, qos in enumerate((RELIABLE, BEST_EFFORT, RELIABLE), 1):
+        camera = graph.node.create_publisher(Image, "image", qos)
+        wanted = "reliable" if qos is RELIABLE else "best_effort"
+        graph.spin_until(lambda wanted=wanted: reception.reliability == wanted)
+        graph.spin_until(lambda camera=camera: camera.get_subscription_count() == 1)
+        camera.publish(PICTURE)
+        graph.spin_until(lambda number=number: reception.received == number)
+        graph.node.destroy_publisher(camera)
+    assert [arrival.index for arrival in receiver.taken] == [0, 1, 2]
+    assert graph.node.count_subscribers("image") == 1
+    assert len(list(receiver.node.waitables)) == waitables
+
+
+@pytest.mark.parametrize(
+    ("overrides", "settings", "told"),
+    [
+        (
+            {},
+            {"process_every_frame": True},
+            "requested reliable, volatile, offered best_effort, volatile by node tester; no image "
+            "comes from there. process_every_frame needs a reliable publisher",
+        ),
+        (
+            {OVERRIDE + "reliability": "reliable"},
+            {},
+            "requested reliable, volatile, offered best_effort, volatile by node tester; no image "
+            "comes from there. Change qos_overrides./image.subscription",
+        ),
+        (
+            {OVERRIDE + "durability": "transient_local"},
+            {},
+            "requested best_effort, transient_local, offered best_effort, volatile by node tester; "
+            "no image comes from there. Change qos_overrides./image.subscription",
+        ),
+    ],
+)
+def test_every_mismatch_is_told_once_with_its_own_remedy(
+    graph, receive, errors, overrides, settings, told
+):
+    for _ in range(2):  # of one profile
+        graph.node.create_publisher(Image, "image", BEST_EFFORT)
+    receive(overrides, **settings)
+    graph.spin_until(errors)
+    graph.spin_for(1.0)
+    (error,) = errors()
+    assert told in error
+
+
+def test_overrides_come_before_the_settings(graph, receive):
+    graph.node.create_publisher(Image, "image", RELIABLE)
+    overrides = {
+        OVERRIDE + "reliability": "best_effort",
+        OVERRIDE + "depth": 7,
+        "qos_overrides./camera_info.subscription.depth": 3,
+    }
+    receiver = receive(overrides)
+    before = list(receiver.node.subscriptions)
+    graph.spin_for(1.2)  # two looks at what is offered
+    assert list(receiver.node.subscriptions) == before  # none is made anew
+    assert receiver.reception.reliability == "best_effort"
+    assert (receiver.depth("/image"), receiver.depth("/camera_info")) == (7, 3)
+
+
+def test_without_overrides_a_new_reception_goes_by_the_new_settings(graph, receive):
+    receiver = receive()
+    assert receiver.depth("/image") == 1
+    receiver.reception.stop()
+    config = Config(process_every_frame=True, queue_size=12)
+    receiver.reception = Reception(receiver.node, receiver.taken.append, config)
+    assert (receiver.depth("/image"), receiver.reception.reliability) == (12, "reliable")
+
+
+@pytest.mark.parametrize(
+    ("policy", "value", "told"),
+    [
+        ("reliability", "perhaps", "'perhaps' is none of"),
+        ("depth", -1, "-1 is no depth"),
+        ("depth", "many", ".*'many' of type"),
+    ],
+)
+def test_a_wrong_override_is_named(receive, policy, value, told):
+    with pytest.raises(ValueError, match=f"qos_overrides./image.subscription.{policy}: {told}"):
+        receive({OVERRIDE + policy: value})
+
+
+def test_nothing_is_left_behind_where_an_override_is_wrong(graph):
+    wrong = Parameter("qos_overrides./camera_info.subscription.depth", value=-1)
+    node = rclpy.create_node("wrong", context=graph.context, parameter_overrides=[wrong])
+    before = list(node.subscriptions), len(list(node.timers))
+    with pytest.raises(ValueError, match="-1 is no depth"):
+        Reception(node, print, Config())
+    assert (list(node.subscriptions), len(list(node.timers))) == before
+    node.destroy_node()
+
+
+def test_durable_publishers_are_heard(graph, receive, errors):
+    durable = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    camera = graph.node.create_publisher(Image, "image", durable)
+    receiver = receive()
+    graph.spin_until(camera.get_subscription_count)
+    camera.publish(PICTURE)
+    graph.spin_until(lambda: receiver.taken)
+    assert not errors()
+
+
+def test_images_come_with_the_newest_camera_info_whatever_its_reliability(graph, receive):
+    camera = graph.node.create_publisher(Image, "image", RELIABLE)
+    infos = graph.node.create_publisher(CameraInfo, "camera_info", BEST_EFFORT)
+    receiver = receive(image_reliability="reliable")
+    graph.spin_until(lambda: camera.get_subscription_count() and infos.get_subscription_count())
+
+    def paired():
+        infos.publish(CameraInfo(width=3))
+        graph.spin_for(0.05)
+        camera.publish(PICTURE)
+        return receiver.taken and receiver.taken[-1].camera_info is not None
+
+    graph.spin_until(paired)
+    assert receiver.taken[-1].camera_info.width == 3
+
+
+def test_the_rate_follows_the_arrivals(graph, receive, monkeypatch):
+    now_s = [100.0]
+    monkeypatch.setattr("alphapose_ros.nodes.reception.time.monotonic", lambda: now_s[0])
+    reception = receive().reception
+    assert reception.rate_hz == 0
+    for _ in range(60):
+        now_s[0] += 0.1
+        reception._on_image(PICTURE)
+    assert reception.rate_hz == pytest.approx(10, rel=0.05)
+    now_s[0] += 10
+    assert reception.rate_hz == 0
+
+
+def test_images_wait_in_the_middleware_while_there_is_no_room(graph):
+    release, worked = threading.Event(), []
+
+    def work(arrival):
+        release.wait(20)
+        worked.append(arrival.image.header.stamp.sec)
+
+    config = Config(process_every_frame=True, queue_size=2)
+    worker = Worker(graph.node, config, work, lambda _: None)
+    camera = graph.node.create_publisher(Image, "image", RELIABLE)
+    graph.spin_until(camera.get_subscription_count)
+    for sec in range(5):  # one at work, two in the queue, two in the middleware
+        camera.publish(Image(header=Header(stamp=Time(sec=sec))))
+        graph.spin_for(0.1)
+    graph.spin_for(0.7)  # the executor is free, and looks around
+    assert not release.is_set()
+    assert worker.reception.received == 3
+    assert worker.reception.problem(timeout_s=0.0) == ""  # nothing is silent
+    release.set()
+    graph.spin_until(lambda: len(worked) == 5)
+    assert worked == [0, 1, 2, 3, 4]
+    assert worker.reception.lost == 0
+    worker.stop(patience_s=5)
+
+
+def test_the_nearest_topics_with_images_of_others_are_named(graph, receive):
+    receiver = receive()
+    for name in ("/camera/image_raw", "/other/thing", "/third/one", "/a/fourth/one"):
+        graph.node.create_publisher(Image, name, 1)
+    graph.node.create_publisher(CompressedImage, "/arm/image/compressed", 1)
+    graph.node.create_publisher(CompressedImage, "/jpeg/image", 1)
+    receiver.node.create_publisher(Image, "/overlay_image", 1)  # the receiver's own
+    graph.spin_until(lambda: "arm" in receiver.problem() and "jpeg" in receiver.problem())
+    assert "no image on /image for 0 s; 0 publishers there. Remap `image`" in receiver.problem()
+    for way in (
+        "`-r image:=/camera/image_raw`",
+        "`-r image:=/arm/image -p image_transport:=compressed`",
+        "`-r image/compressed:=/jpeg/image -p image_transport:=compressed`",
+    ):
+        assert way in receiver.problem()
+    assert receiver.problem().count("`-r") == 3  # the nearest ones
+
+
+def test_it_is_told_where_nobody_has_images(receive):
+    assert "no other node publishes images on any topic" in receive().problem()
+
+
+@pytest.mark.parametrize(
+    ("transport", "sent", "remapping", "told"),
+    [
+        (
+            "raw",
+            ["--compressed"],
+            "image:=/image",
+            "1 publisher there, of sensor_msgs/msg/CompressedImage instead of "
+            "sensor_msgs/msg/Image. Start with `-p image_transport:=compressed -r "
+            "image/compressed:=/image` and without remapping `image`",
+        ),
+        (
+            "raw",
+            ["--compressed", "--topic", "camera/compressed"],
+            "image:=/camera/compressed",
+            "Start with `-p image_transport:=compressed -r image:=/camera`",
+        ),
+        (
+            "compressed",
+            ["--topic", "image/compressed"],
+            "image:=/image",
+            "1 publisher there, of sensor_msgs/msg/Image instead of "
+            "sensor_msgs/msg/CompressedImage. Start with `-p image_transport:=raw -r "
+            "image:=/image/compressed`",
+        ),
+    ],
+)
+def test_another_type_on_the_topic_is_named(graph, receive, transport, sent, remapping, told):
+    start_camera(graph, *sent)
+    receiver = receive(remappings=[remapping], image_transport=transport)
+    graph.spin_until(lambda: told in receiver.problem())
+
+
+@pytest.mark.parametrize(
+    ("remapping", "transport", "sent"),
+    [
+        ("image:=/camera", "compressed", ["--topic", "camera/compressed"]),
+        ("image/compressed:=/jpeg", "compressed", ["--topic", "jpeg"]),
+    ],
+)
+def test_the_remedies_work(graph, receive, remapping, transport, sent):
+    start_camera(graph, "--compressed", *sent)
+    receiver = receive(remappings=[remapping], image_transport=transport)
+    graph.spin_until(lambda: receiver.taken)
+
+
+def test_a_publisher_that_sends_nothing_is_told_from_one_that_does_not_fit(graph, receive):
+    graph.node.create_publisher(Image, "image", RELIABLE)
+    receiver = receive()
+    told = "1 publisher there, compatible (reliable, volatile). Either the camera sends nothing"
+    graph.spin_until(lambda: told in receiver.problem())
+    graph.node.create_publisher(Image, "image", BEST_EFFORT)
+    demanding = receive(image_reliability="reliable")
+    told = (
+        "2 publishers there, 1 of an incompatible quality of service: requested reliable, "
+        "volatile, offered best_effort, volatile"
+    )
+    graph.spin_until(lambda: told in demanding.problem())

@@ -1,0 +1,90 @@
+"""Why no image arrives on a topic, and what to do about it."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+from alphapose_ros.nodes.reliability import is_compatible, shown_profile
+
+RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+SUFFIX = "/compressed"
+PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE=<share/alphapose_ros>/config/fastdds_images.xml"
+NAMED = 3  # topics, at most
+
+
+def reason_of_silence(node: Node, topic: str, type_name: str, asked: QoSProfile) -> str:
+    """Return who publishes on a topic that nothing arrives on, and the remedy.
+
+    Args:
+        node: the subscriber.
+        topic: in full.
+        type_name: of the messages that the subscriber takes, RAW or COMPRESSED.
+        asked: the profile of the subscription.
+    """
+    publishers = node.get_publishers_info_by_topic(topic)
+    count = f"{len(publishers)} publisher{'' if len(publishers) == 1 else 's'} there"
+    if not publishers:
+        return f"{count}. Remap `image` to the camera's topic{_near(node, topic)}"
+    ours = [one for one in publishers if one.topic_type == type_name]
+    if not ours:
+        others = ", ".join(sorted({one.topic_type for one in publishers}))
+        return f"{count}, of {others} instead of {type_name}. {_other_type(topic, others)}"
+    unfit = [one for one in ours if not is_compatible(one, asked)]
+    if unfit:
+        offers = "; ".join(sorted({shown_profile(one.qos_profile) for one in unfit}))
+        return (
+            f"{count}, {len(unfit)} of an incompatible quality of service: requested "
+            f"{shown_profile(asked)}, offered {offers}. See image_reliability"
+        )
+    return (
+        f"{count}, compatible ({_offers(ours)}). Either the camera sends nothing, or DDS loses "
+        f"all of it: start the camera driver with {PROFILE}"
+    )
+
+
+def _offers(publishers: list[TopicEndpointInfo]) -> str:
+    return "; ".join(sorted({shown_profile(one.qos_profile) for one in publishers}))
+
+
+def _other_type(topic: str, found: str) -> str:
+    """Return how to receive images of the type ``found`` from ``topic``."""
+    if found == COMPRESSED and topic.endswith(SUFFIX):
+        return f"Start with `-p image_transport:=compressed -r image:={topic.removesuffix(SUFFIX)}`"
+    if found == COMPRESSED:
+        return (
+            f"Start with `-p image_transport:=compressed -r image{SUFFIX}:={topic}` and without "
+            "remapping `image`"
+        )
+    if found == RAW:
+        return f"Start with `-p image_transport:=raw -r image:={topic}`"
+    return "Remap `image` to a topic of images"
+
+
+def _near(node: Node, topic: str) -> str:
+    """Return how to remap `image` to the existing topics most like ``topic``; "" if none is."""
+    own = (node.get_name(), node.get_namespace())
+    candidates = []
+    for name, types in node.get_topic_names_and_types():
+        if not {RAW, COMPRESSED}.intersection(types):
+            continue
+        publishers = node.get_publishers_info_by_topic(name)
+        if any((one.node_name, one.node_namespace) != own for one in publishers):
+            candidates.append((name, COMPRESSED if RAW not in types else RAW))
+    if not candidates:
+        return "; no other node publishes images on any topic"
+    candidates.sort(key=lambda one: -SequenceMatcher(None, topic, one[0]).ratio())
+    ways = ", ".join(f"`{_way(*candidate)}`" for candidate in candidates[:NAMED])
+    return f": {ways}"
+
+
+def _way(topic: str, type_name: str) -> str:
+    """Return the arguments with which the node receives from ``topic``."""
+    if type_name == RAW:
+        return f"-r image:={topic}"
+    if topic.endswith(SUFFIX):
+        return f"-r image:={topic.removesuffix(SUFFIX)} -p image_transport:=compressed"
+    return f"-r image{SUFFIX}:={topic} -p image_transport:=compressed"
