@@ -12,13 +12,15 @@ import numpy as np
 from alphapose_ros.config import Config
 from alphapose_ros.detection import Finder, build_detector
 from alphapose_ros.devices import pick_compute
-from alphapose_ros.frame import Frame, Poses, Tracks
+from alphapose_ros.filters import PeopleFilter
+from alphapose_ros.frame import Detections, Frame, Poses, Tracks
 from alphapose_ros.pose import build_estimator
 from alphapose_ros.reid import build_reid
 from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.suppression import pose_nms
 from alphapose_ros.tracking import build_tracker
 from alphapose_ros.tracking.embedding import EmbeddingSpace
+from alphapose_ros.tracking.ids import Ids
 
 JUMP_BACK_S = 1.0  # a bag that begins anew, and not just images out of order
 
@@ -29,9 +31,10 @@ log = logging.getLogger(__name__)
 class Result:
     """What one frame gave."""
 
-    poses: Poses  # after pose NMS
+    poses: Poses  # after pose NMS and filters
     tracks: Tracks
     stage_ms: dict[str, float]  # duration by stage
+    found: Poses | None = None  # all whom the detector found, before pose NMS and filters
 
 
 class Laps:
@@ -51,9 +54,11 @@ class Laps:
 class Pipeline:
     """Detect, estimate poses, suppress doubles, track: the same for topics, bags and videos.
 
+    In between, those who do not count are left out.
+
     Args:
         config: all settings.
-        ids: where tracks get their numbers from, 1, 2, ... by default.
+        ids: where tracks and people get their numbers from, 1, 2, ... by default.
         find: people in an image (H, W, 3) BGR and the number of its frame, in place of the
             detector that ``config`` names; true boxes, for example.
 
@@ -61,14 +66,13 @@ class Pipeline:
         ValueError, FileNotFoundError, CheckpointError: a setting, file or network does not fit.
     """
 
-    def __init__(
-        self, config: Config, ids: Iterator[int] | None = None, find: Finder | None = None
-    ) -> None:
+    def __init__(self, config: Config, ids: Ids | None = None, find: Finder | None = None) -> None:
         self._config = config
         compute = pick_compute(config.device, config.runtime, config.threads)
         self.device = compute.device
         self._detector = None if find else build_detector(config.detector, compute)
         self._find = find or self._detector
+        self._filter = PeopleFilter(config.filter)
         self._estimator = build_estimator(config.pose, compute)
         needs_looks = config.tracker.name == "msim"
         self._embedder = build_reid(config.reid, compute) if needs_looks else None
@@ -95,15 +99,18 @@ class Pipeline:
         """
         laps = Laps()
         people = self._find(frame.image, frame.index)
+        counts = self._filter.detections(people, frame.image.shape)
         laps.end("detect")
-        poses = self._estimator(frame.image, people)
+        found = self._estimator(frame.image, people[counts])
         laps.end("pose")
         suppression = self._config.suppression
-        poses = pose_nms(poses, suppression.name, suppression.constants, config=suppression)
+        poses = pose_nms(found, suppression.name, suppression.constants, config=suppression)
+        poses = self._filter.poses(poses)
         laps.end("suppress")
         tracks = self._track(poses, frame.image, frame.stamp_ns)
         laps.end("track")
-        return Result(poses=poses, tracks=tracks, stage_ms=laps.ms)
+        found = found if counts.all() else _with_others(found, people, counts)
+        return Result(poses=poses, tracks=tracks, stage_ms=laps.ms, found=found)
 
     def process(self, frames: Iterable[Frame]) -> Iterator[Tracks]:
         """Return the people of each frame of a stream, as they come."""
@@ -128,6 +135,7 @@ class Pipeline:
         self._config = config
         if self._detector is not None:
             self._detector.config = config.detector
+        self._filter.config = config.filter
         self._tracker.config = config.tracker
 
     def _track(self, poses: Poses, image: np.ndarray, stamp_ns: int) -> Tracks:
@@ -146,3 +154,20 @@ class Pipeline:
         return self._tracker.update(
             poses, stamp_ns, lambda rows: embedder(image, poses[rows]), image
         )
+
+
+def _with_others(poses: Poses, people: Detections, counts: np.ndarray) -> Poses:
+    """Return the poses of all people: of those who do not count without keypoints."""
+    keypoints = np.tile(
+        np.float32([np.nan, np.nan, 0]), (len(people), len(poses.skeleton.names), 1)
+    )
+    keypoints[counts] = poses.keypoints
+    scores = np.zeros(len(people))
+    scores[counts] = poses.scores
+    return Poses(
+        skeleton=poses.skeleton,
+        keypoints=keypoints,
+        boxes=people.boxes,
+        box_scores=people.scores,
+        scores=scores,
+    )

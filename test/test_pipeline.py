@@ -14,7 +14,7 @@ from alphapose_ros import Frame, Pipeline, load_config
 from alphapose_ros.boxes import iou
 from alphapose_ros.config import Config, with_values
 from alphapose_ros.devices import has_nvidia_driver
-from alphapose_ros.frame import TrackState
+from alphapose_ros.frame import Detections, TrackState
 
 
 def frame(stamp_s=0.0, image=None, index=0):
@@ -86,6 +86,79 @@ def test_a_stream_gives_one_answer_per_frame(file_pipeline):
 def test_live_settings_reach_their_stages(file_pipeline):
     file_pipeline.reconfigure(with_values(Config(), {"detector.score_threshold": 0.95}))
     assert len(file_pipeline(frame(0.0, index=0))) == 0
+
+
+class Finder:
+    """Finds the same people in every image."""
+
+    def __init__(self, *boxes):
+        self.people = Detections(boxes=np.reshape(boxes, (-1, 4)), scores=np.full(len(boxes), 0.9))
+
+    def __call__(self, image, index):
+        return self.people
+
+
+LEFT, MIDDLE, RIGHT = (10, 60, 60, 180), (130, 40, 190, 220), (250, 60, 300, 170)
+
+
+def filtered(**settings):
+    """A pipeline that finds three people, without pose NMS; and the crops it asks poses of."""
+    values = {"suppression.name": "none", **{f"filter.{k}": v for k, v in settings.items()}}
+    pipeline = Pipeline(with_values(Config(), values), find=Finder(LEFT, MIDDLE, RIGHT))
+    estimator, crops = pipeline._estimator, []
+    backend = estimator._backend
+    estimator._backend = lambda image, boxes: crops.append(len(boxes)) or backend(image, boxes)
+    return pipeline, crops
+
+
+def test_whom_a_robot_does_not_care_for_costs_no_crop_and_is_no_track(tmp_path):
+    mask = np.zeros((120, 160), np.uint8)
+    mask[:, :50] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    pipeline, crops = filtered(
+        mask=str(tmp_path / "mask.png"), region="0,0 0.7,0 0.7,1 0,1", max_people=2
+    )
+    result = pipeline.run(frame())
+    np.testing.assert_allclose(result.poses.boxes, [MIDDLE])
+    np.testing.assert_allclose(result.tracks.poses.boxes, [MIDDLE])
+    np.testing.assert_allclose(result.found.boxes, [LEFT, MIDDLE, RIGHT])
+    assert np.isfinite(result.found.keypoints).all(axis=(1, 2)).tolist() == [False, True, False]
+    assert crops == [1]
+
+
+def test_filters_change_while_the_pipeline_runs():
+    pipeline, crops = filtered()
+    counts = []
+    for change in ({}, {"filter.max_people": 1}, {"filter.region": "0,0 0.3,0 0.3,1 0,1"}, {}):
+        values = {"suppression.name": "none", **change}
+        pipeline.reconfigure(with_values(Config(), values))
+        counts.append(pipeline.run(frame(len(counts) / 10)).poses.boxes[:, 0].tolist())
+    assert counts == [[10, 130, 250], [130], [10], [10, 130, 250]]
+    assert crops == [3, 1, 1, 3]
+
+
+def test_who_is_followed_and_does_not_count_any_more_is_lost():
+    pipeline, _ = filtered()
+    for number in range(4):
+        assert len(pipeline(frame(number / 10))) == 3
+    pipeline.reconfigure(
+        with_values(Config(), {"suppression.name": "none", "filter.max_people": 1})
+    )
+    states = pipeline(frame(0.4)).states
+    assert sorted(states) == [TrackState.TRACKED, TrackState.LOST, TrackState.LOST]
+
+
+def test_people_without_keypoints_do_not_count():
+    few, _ = filtered(min_keypoints=136, keypoint_score=0.99)
+    result = few.run(frame())
+    assert len(result.poses) == len(result.tracks) == 0
+    assert len(result.found) == 3
+    assert len(filtered(min_keypoints=136, keypoint_score=0.0)[0].run(frame()).poses) == 3
+
+
+def test_a_mask_that_is_not_there_is_refused_when_the_pipeline_is_built():
+    with pytest.raises(FileNotFoundError, match=r"filter\.mask: there is no file nowhere\.png"):
+        Pipeline(with_values(Config(), {"filter.mask": "nowhere.png"}), find=Finder())
 
 
 def test_people_on_a_real_street_are_detected_posed_and_followed(data):

@@ -35,15 +35,16 @@ def run(options: Namespace) -> None:
             options.out,
             rate_hz=source.fps or USUAL_RATE_HZ,
             keypoint_score=config.output.keypoint_score,
+            privacy=config.output.privacy,
         )
         images = tqdm(source, total=source.frame_count, unit="frame")
         try:
             with film:
                 for index, (image, time_s) in enumerate(images):
                     frame = Frame(image=image, stamp_ns=round(time_s * 1e9), index=index)
-                    tracks = pipeline(frame)
-                    film.add(frame.image, tracks, frame.stamp_ns)
-                    people.append(entries(tracks, f"{index}.jpg"))
+                    result = pipeline.run(frame)
+                    film.add(frame.image, result.tracks, frame.stamp_ns, result.found)
+                    people.append(entries(result.tracks, f"{index}.jpg"))
         except KeyboardInterrupt:
             images.close()
             print(f"stopped after {len(people)} frames; what was found until then is kept")

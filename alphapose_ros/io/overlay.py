@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 import cv2
 import numpy as np
 
-from alphapose_ros.frame import Tracks, TrackState
+from alphapose_ros.frame import Poses, Tracks, TrackState
+from alphapose_ros.io.colours import IdentityColours
 from alphapose_ros.io.render import contact_sheet, draw
 from alphapose_ros.io.video import VideoSink
 
@@ -80,7 +81,13 @@ class OverlayFilm:
     """
 
     def __init__(
-        self, folder: Path, *, rate_hz: float, keypoint_score: float, sheet_images: int = 12
+        self,
+        folder: Path,
+        *,
+        rate_hz: float,
+        keypoint_score: float,
+        privacy: bool = False,
+        sheet_images: int = 12,
     ) -> None:
         """Choose the place.
 
@@ -88,12 +95,15 @@ class OverlayFilm:
             folder: has to exist.
             rate_hz: of the video; at least that of the frames.
             keypoint_score: keypoints below this are not drawn.
+            privacy: whether faces are covered.
             sheet_images: the contact sheet shows at most so many.
         """
         self.frames = 0  # added
         self._folder = Path(folder)
         self._rate_hz = rate_hz
         self._keypoint_score = keypoint_score
+        self._privacy = privacy
+        self._colours = IdentityColours()
         self._timeline = Timeline(rate_hz)
         self._samples: Spread[tuple[np.ndarray, str]] = Spread(4 * sheet_images)
         self._sheet_images = sheet_images
@@ -108,18 +118,28 @@ class OverlayFilm:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def add(self, image: np.ndarray, tracks: Tracks, stamp_ns: int) -> None:
+    def add(
+        self, image: np.ndarray, tracks: Tracks, stamp_ns: int, found: Poses | None = None
+    ) -> None:
         """Draw one frame.
 
         Args:
             image: (H, W, 3) BGR, left as it is.
             tracks: the people of this image.
             stamp_ns: of the image.
+            found: all people found in the image, whose faces are covered with ``privacy``, too.
 
         Raises:
             VideoError: the video cannot be written.
         """
-        drawn = draw(image, tracks, keypoint_score=self._keypoint_score)
+        drawn = draw(
+            image,
+            tracks,
+            keypoint_score=self._keypoint_score,
+            colours=self._colours(tracks),
+            privacy=self._privacy,
+            found=found,
+        )
         if self._sink is None:
             self._size, self._start_ns = (drawn.shape[1], drawn.shape[0]), stamp_ns
             self._sink = VideoSink(self._folder / "overlay.mp4", self._rate_hz, self._size)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from alphapose_ros.frame import Poses, Tracks, TrackState
+from alphapose_ros.io.colours import Colour, colour_of
+from alphapose_ros.io.faces import cover_faces
 from alphapose_ros.skeletons import Skeleton
 
-Colour = tuple[int, int, int]  # blue, green, red, 0 to 255
-
-_GOLDEN = 0.6180339887498949  # turns of this fraction never come close to an earlier hue soon
 _GREY = (200, 200, 200)
 _DARK = (24, 24, 24)
 _WHITE = (255, 255, 255)
@@ -25,7 +23,15 @@ _SHIFT = 4  # OpenCV takes coordinates in parts of 1 / 2**4 pixel
 _FAR_PX = 1e5  # beyond this, OpenCV's integers would overflow
 
 
-def draw(image: np.ndarray, people: Tracks | Poses, *, keypoint_score: float = 0.3) -> np.ndarray:
+def draw(
+    image: np.ndarray,
+    people: Tracks | Poses,
+    *,
+    keypoint_score: float = 0.3,
+    colours: Sequence[Colour] | None = None,
+    privacy: bool = False,
+    found: Poses | None = None,
+) -> np.ndarray:
     """Draw people onto a copy of the image.
 
     Each person keeps one colour, with the left limbs brighter than the right. Tracked people have a
@@ -35,6 +41,10 @@ def draw(image: np.ndarray, people: Tracks | Poses, *, keypoint_score: float = 0
         image: (H, W, 3) uint8 BGR.
         people: N people, N may be 0; of Poses, which have no ids, the row gives the colour.
         keypoint_score: keypoints with a lower score are left out, and so are their edges.
+        colours: of the people; None: those of their ids.
+        privacy: whether faces are covered first, and none is drawn.
+        found: all people found in the image, whose faces are covered too where some of them are
+            none of ``people``.
 
     Returns:
         (H, W, 3) uint8 BGR, new.
@@ -48,23 +58,22 @@ def draw(image: np.ndarray, people: Tracks | Poses, *, keypoint_score: float = 0
     poses = people.poses if isinstance(people, Tracks) else people
     ids = people.ids if isinstance(people, Tracks) else np.arange(1, len(people) + 1)
     states = people.states if isinstance(people, Tracks) else np.full(len(ids), TrackState.TRACKED)
+    colours = [colour_of(number) for number in ids] if colours is None else colours
+    if privacy:
+        for persons in (poses,) if found is None else (poses, found):
+            cover_faces(canvas, persons)
     shown = [row for row in range(len(ids)) if states[row] != TrackState.REMOVED]
     for row in shown:
-        _draw_box(canvas, poses.boxes[row], colour_of(ids[row]), TrackState(states[row]))
+        _draw_box(canvas, poses.boxes[row], colours[row], TrackState(states[row]))
     for row in shown:
         visible = _visible(poses.keypoints[row], keypoint_score)
+        if privacy and "face" in poses.skeleton.groups:
+            visible[poses.skeleton.group("face")] = np.nan
         height = float(np.ptp(poses.boxes[row, 1::2]))
-        _draw_pose(canvas, poses.skeleton, visible, height, colour_of(ids[row]))
+        _draw_pose(canvas, poses.skeleton, visible, height, colours[row])
     for row in shown if isinstance(people, Tracks) else ():
-        _draw_label(canvas, poses.boxes[row], ids[row], TrackState(states[row]))
+        _draw_label(canvas, poses.boxes[row], ids[row], TrackState(states[row]), colours[row])
     return canvas
-
-
-def colour_of(track_id: int) -> Colour:
-    """Return a person's colour (blue, green, red): the same for an id everywhere and always."""
-    hue = (int(track_id) * _GOLDEN) % 1.0
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.78, 1.0)
-    return round(255 * blue), round(255 * green), round(255 * red)
 
 
 def contact_sheet(
@@ -194,12 +203,14 @@ def _draw_box(canvas: np.ndarray, box: np.ndarray, colour: Colour, state: TrackS
             cv2.line(canvas, (x, y), (x, min(y + dash, y2)), _GREY, 1)
 
 
-def _draw_label(canvas: np.ndarray, box: np.ndarray, track_id: int, state: TrackState) -> None:
+def _draw_label(
+    canvas: np.ndarray, box: np.ndarray, track_id: int, state: TrackState, colour: Colour
+) -> None:
     """Write the id above the box, or inside it where there is no room above."""
     if not (np.abs(box) < _FAR_PX).all():
         return
     text = f"{track_id}?" if state is TrackState.TENTATIVE else str(track_id)
-    colour = _GREY if state is TrackState.LOST else colour_of(track_id)
+    colour = _GREY if state is TrackState.LOST else colour
     scale = 0.42 * _unit(canvas) ** 0.7
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
     pad = max(2, height // 3)

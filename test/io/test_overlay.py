@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from alphapose_ros.frame import Tracks
+from alphapose_ros.frame import Poses, Tracks
 from alphapose_ros.io.overlay import OverlayFilm, Spread, Timeline
 from alphapose_ros.skeletons import skeleton
 
@@ -109,6 +109,24 @@ def test_another_image_size_is_fitted(tmp_path):
         film.add(grey(50, (200, 100)), NOBODY, ns(0.1))
     images, _ = read(tmp_path / "overlay.mp4")
     assert [image.shape for image in images] == [(64, 96, 3)] * 2
+
+
+def test_a_film_with_privacy_shows_no_face_of_anybody_found(tmp_path):
+    found = Poses(
+        skeleton=NOBODY.poses.skeleton,
+        keypoints=np.full((1, len(NOBODY.poses.skeleton.names), 3), np.nan),
+        boxes=[(20, 10, 60, 60)],
+        box_scores=[0.9],
+        scores=[0.0],
+    )
+    for name, privacy in (("open", False), ("private", True)):
+        (tmp_path / name).mkdir()
+        film = OverlayFilm(tmp_path / name, rate_hz=10.0, keypoint_score=0.3, privacy=privacy)
+        with film:
+            film.add(grey(220), NOBODY, 0, found)
+    shown = [read(tmp_path / name / "overlay.mp4")[0][0] for name in ("open", "private")]
+    assert shown[0][20:50, 30:50].min() > 180
+    assert shown[1][20:50, 30:50].max() < 100 and shown[1][:, 80:].min() > 180
 
 
 def test_no_frame_no_file(tmp_path):

@@ -166,6 +166,59 @@ def test_a_label_stays_in_the_picture():
         assert near(drawn, (200, 200, 200)).sum() > 300
 
 
+def test_people_may_have_other_colours_than_those_of_their_ids():
+    arm = person(right_shoulder=(120, 100), right_elbow=(280, 100))
+    drawn = draw(black(), tracks(poses([arm], [BOX]), ids=[7]), colours=[colour_of(2)])
+    assert near(drawn, colour_of(2)).sum() > 200 and not near(drawn, colour_of(7)).any()
+    np.testing.assert_array_equal(
+        near(draw(black(), tracks(poses([arm], [BOX]), ids=[7])), colour_of(7)).any(axis=1),
+        near(drawn, colour_of(2)).any(axis=1),
+    )
+
+
+def noise():
+    return np.random.default_rng(0).integers(0, 256, (360, 480, 3), dtype=np.uint8)
+
+
+def unchanged(drawn, image):
+    """Part of the noise that can be seen."""
+    return float((drawn == image).all(axis=2).mean())
+
+
+HEAD = {"nose": (200, 90), "left_eye": (208, 82), "right_eye": (192, 82)}
+
+
+@pytest.mark.parametrize("state", list(TrackState))
+def test_with_privacy_nothing_of_a_face_is_left_whatever_is_known_of_the_person(state):
+    image = noise()
+    pose = NOBODY if state in (TrackState.LOST, TrackState.REMOVED) else person(**HEAD)
+    people = tracks(poses([pose], [BOX]), states=state)
+    drawn = draw(image, people, privacy=True)
+    assert unchanged(drawn[62:110, 175:225], image[62:110, 175:225]) < 0.01
+    assert unchanged(drawn[290:335, 110:290], image[290:335, 110:290]) > 0.99
+    assert unchanged(draw(image, people)[62:110, 175:225], image[62:110, 175:225]) > 0.5
+
+
+def test_with_privacy_people_who_are_not_drawn_are_covered_too():
+    image = noise()
+    found = poses([NOBODY], [(300, 10, 400, 350)])
+    nobody = Tracks.empty(skeleton("coco_17"))
+    drawn = draw(image, nobody, privacy=True, found=found)
+    assert unchanged(drawn[20:100, 300:400], image[20:100, 300:400]) < 0.01
+    np.testing.assert_array_equal(draw(image, nobody, found=found), image)
+
+
+def test_with_privacy_no_face_is_drawn_by_its_keypoints_either():
+    layout = skeleton("halpe_136")
+    keypoints = np.tile([np.nan, np.nan, 0.0], (136, 1))
+    keypoints[layout.group("face")] = [(200, 90, 0.9)]
+    keypoints[layout.group("face"), 0] += np.linspace(-40, 40, 68)
+    people = poses([keypoints], [FAR_BOX], "halpe_136")
+    assert draw(black(), people).any()
+    found = draw(black(), people, privacy=True)
+    assert set(np.unique(found)) <= {0, 64}  # the fill alone
+
+
 def width_at(picture, x):
     """Count the coloured pixels of a column, dark rims left out."""
     return int((picture[:, x].max(axis=-1) > 100).sum())
