@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alphapose_ros.config import load_config
-    from alphapose_ros.frame import Detections, Frame, Poses, Tracks
+    from alphapose_ros.conversions import Person, from_numpy, to_numpy
+    from alphapose_ros.frame import Detections, Frame, Poses, Tracks, TrackState
     from alphapose_ros.pipeline import Pipeline
     from alphapose_ros.skeletons import skeleton
 
@@ -20,20 +21,28 @@ __path__ = extend_path(__path__, __name__)
 _HOME = {
     "Detections": "frame",
     "Frame": "frame",
+    "Person": "conversions",
     "Pipeline": "pipeline",
     "Poses": "frame",
+    "TrackState": "frame",
     "Tracks": "frame",
+    "from_numpy": "conversions",
     "load_config": "config",
     "skeleton": "skeletons",
+    "to_numpy": "conversions",
 }
 __all__ = [
     "Detections",
     "Frame",
+    "Person",
     "Pipeline",
     "Poses",
+    "TrackState",
     "Tracks",
+    "from_numpy",
     "load_config",
     "skeleton",
+    "to_numpy",
 ]
 
 

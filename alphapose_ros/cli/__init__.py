@@ -12,6 +12,7 @@ from alphapose_ros import __version__
 
 VERBS = {
     "config": "print all settings as a ROS parameter file",
+    "doctor": "say what is wrong with camera, transport, weights or node, and the remedy",
     "eval": "measure results, networks and trackers on a data set",
     "fit-nms": "fit the constants of pose NMS to labelled pictures",
     "models": "weights: list, show, download, verify, identify, export as graphs",

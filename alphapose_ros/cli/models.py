@@ -156,7 +156,7 @@ def _download(options: Namespace) -> None:
         place = main_path(weights)
         if options.folder and not is_embedded(weights):
             place = options.folder / place.name
-        if place.is_file() and not _hash_problem(weights, place):
+        if place.is_file() and not hash_problem(weights, place):
             print(f"{weights.name}: {place} is there{_doubt(weights, place)}")
         elif weights.url:
             file = fetch_weights(weights, options.folder, _Progress(weights.name))
@@ -172,7 +172,7 @@ def _download(options: Namespace) -> None:
 
 def _doubt(weights: Weights, file: Path) -> str:
     """Return what is to be said of a file whose hash is not known; "" where it is."""
-    if is_embedded(weights) or _known_hash(weights, file):
+    if is_embedded(weights) or known_hash(weights, file):
         return ""
     is_own = file == main_path(weights)  # the one that verify reads
     check = f": `alphapose models verify {weights.name}` checks it" if is_own else ""
@@ -227,7 +227,7 @@ def _verify(options: Namespace) -> None:
     for weights in chosen:
         try:
             file = require_file(weights)
-            problem = _hash_problem(weights, file)
+            problem = hash_problem(weights, file)
             if problem:
                 raise ValueError(problem)
             _load(weights, file)
@@ -237,7 +237,7 @@ def _verify(options: Namespace) -> None:
             continue
         if is_embedded(weights):
             print(f"{weights.name}: loads")
-        elif _known_hash(weights, file):
+        elif known_hash(weights, file):
             print(f"{weights.name}: hash as it should be, loads")
         else:
             print(f"{weights.name}: loads; {_note_hash(file)}")
@@ -256,11 +256,11 @@ def _note_hash(file: Path) -> str:
         return f"hash could not be noted: {error}"
 
 
-def _hash_problem(weights: Weights, file: Path) -> str:
+def hash_problem(weights: Weights, file: Path) -> str:
     """Return what is wrong with the hash of a file; "" if nothing, or where none is known."""
     from alphapose_ros.downloads import hash_of
 
-    known = _known_hash(weights, file)
+    known = known_hash(weights, file)
     if not known or (found := hash_of(file)) == known:
         return ""
     return (
@@ -269,7 +269,7 @@ def _hash_problem(weights: Weights, file: Path) -> str:
     )
 
 
-def _known_hash(weights: Weights, file: Path) -> str:
+def known_hash(weights: Weights, file: Path) -> str:
     """Return the hash that a file must have: by the table, else as noted; "" where none is known.
 
     That of an archive in the table is not the hash of what was in it.

@@ -1,0 +1,532 @@
+"""The doctor, and cameras of all kinds in a process of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import rclpy
+from geometry_msgs.msg import TransformStamped
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from alphapose_ros.io.findings import FAIL, LEVELS, OK, WARN
+from alphapose_ros.nodes import doctor, doctor_camera, doctor_images, doctor_transport
+from alphapose_ros.nodes.doctor_images import Heard
+
+BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+CAMERAS = Path(__file__).with_name("fake_camera_for_doctor.py")
+TRIALS = 30
+KINDS = (
+    "plain",
+    "reliable reliable",
+    "compressed compressed",
+    "words words",
+    "silent silent",
+    "unknown encoding=32FC7",
+    "nameless frame=",
+    "elsewhere frame=other",
+    "zero stamp=zero info=none",
+    "same stamp=same",
+    "past stamp=past",
+    "future stamp=future",
+    "uncalibrated info=uncalibrated",
+    "small info=small",
+    "short info=short",
+)
+
+
+@contextmanager
+def running(keeper, *cameras, publishers=1, env=None):
+    """Cameras in a process of their own, once the first of them is known."""
+    topic = f"/{cameras[0].split()[0]}/image"
+    process = subprocess.Popen(
+        [sys.executable, str(CAMERAS), *cameras],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=env,
+    )
+    try:
+        latest = time.monotonic() + 40
+        while keeper.count_publishers(topic) != publishers:
+            assert time.monotonic() < latest, f"{topic} was not published in time"
+            time.sleep(0.05)
+        yield process
+    finally:
+        end(process)
+
+
+def end(process):
+    """End a process so that it gives its shared memory back, as far as it can still hear."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def keeper():
+    """A node that keeps the graph known from one examination to the next."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    yield rclpy.create_node("keeper", context=context)
+    rclpy.shutdown(context=context)
+
+
+@pytest.fixture(scope="module")
+def cameras(keeper):
+    with running(keeper, *reversed(KINDS)) as process:  # the last is the first that is known
+        while keeper.count_publishers("/plain/image") != 1:
+            time.sleep(0.05)
+        yield process
+
+
+@pytest.fixture
+def findings(keeper, monkeypatch):
+    """Return all that the doctor finds."""
+    monkeypatch.setattr(doctor, "LEAST_S", 0.2)
+    monkeypatch.setattr(doctor, "MOST_S", 0.4)
+
+    def findings(topic, seconds):
+        node = rclpy.create_node("doctor_under_test", context=keeper.context)
+        try:
+            return list(doctor.Examination(node, topic, seconds).findings())
+        finally:
+            node.destroy_node()
+
+    return findings
+
+
+@pytest.fixture
+def examine(findings):
+    """Return what the doctor finds by subject; where there are several, the worst of them.
+
+    On a busy machine images may need longer than it listens: then it listens again.
+    """
+
+    def examine(topic, seconds=0.3, until=has_images):
+        for _ in range(TRIALS):
+            found = sorted(findings(topic, seconds), key=lambda one: LEVELS.index(one.level))
+            by_subject = {finding.subject: finding for finding in found}
+            if until(by_subject):
+                break
+        return by_subject
+
+    return examine
+
+
+@pytest.fixture
+def spinning(keeper):
+    """Have a node answer while the doctor asks."""
+    executor = SingleThreadedExecutor(context=keeper.context)
+
+    def spin(node):
+        executor.add_node(node)
+        thread.start()
+
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    yield spin
+    nodes = executor.get_nodes()
+    executor.shutdown()
+    thread.join()
+    for node in nodes:
+        node.destroy_node()
+
+
+def has_images(found):
+    return "rate" not in found or found["rate"].values["images"] > 3
+
+
+def having(subject, level, without=""):
+    return lambda found: subject in found and found[subject].level == level and without not in found
+
+
+def always(found):
+    return True
+
+
+def levels(found, but=()):
+    """The levels of all that is found; nobody publishes TF here."""
+    return {one.level for subject, one in found.items() if subject not in ("TF", *but)}
+
+
+# Cameras
+
+
+def test_a_good_camera_is_found_good(cameras, examine):
+    found = examine("/plain/image", until=lambda found: levels(found) <= {OK})
+    assert levels(found) == {OK}
+    assert found["publisher"].values == {
+        "node": "/cameras",
+        "type": "sensor_msgs/msg/Image",
+        "reliability": "best_effort",
+        "durability": "volatile",
+        "depth": None,
+    }
+    assert found["rate"].values["images"] > 3
+    assert found["image"].values["width"] == 64
+    assert found["image"].values["encoding"] == "bgr8"
+    assert 0 <= found["stamps"].values["age_ms"] < 60_000
+    assert found["camera info"].values["fx"] == 60
+    assert found["room for images"].values["pid"] == cameras.pid
+    assert found["room for images"].values["segment_bytes"] > 30e6
+    assert found["TF"].level == WARN  # nobody publishes it
+
+
+def test_the_page_explains_what_is_found(cameras, examine, root):
+    page = (root / "docs/doctor.md").read_text()
+    for subject in examine("/plain/image"):
+        assert f"| {subject} |" in page or f"| {subject}(s) |" in page, subject
+
+
+def test_a_reliable_camera_is_heard_as_reliable(cameras, examine):
+    found = examine("/reliable/image", until=having("rate", OK))
+    assert found["rate"].level == OK
+    assert found["rate"].values["reliability"] == "reliable"
+    assert found["publisher"].values["reliability"] == "reliable"
+
+
+def test_a_compressed_camera_is_read(cameras, examine):
+    found = examine("/compressed/image/compressed", until=having("rate", OK))
+    assert found["image"].level == found["camera info"].level == found["rate"].level == OK
+    assert (found["image"].values["width"], found["image"].values["height"]) == (64, 48)
+
+
+def test_of_a_camera_that_is_compressed_only_one_is_told(cameras, examine):
+    found = examine("/compressed/image")
+    assert found["publisher"].level == FAIL
+    assert "image_transport:=compressed image_topic:=/compressed/image" in found["publisher"].remedy
+
+
+def test_nobody_there_is_told_with_the_nearest_topic(cameras, examine):
+    found = examine("/plain/imagee", seconds=0.1)
+    assert found["publisher"].level == FAIL
+    assert "nobody publishes on /plain/imagee" in found["publisher"].text
+    assert "There are images on /plain/image" in found["publisher"].remedy
+    assert "rate" not in found
+
+
+def test_a_topic_that_is_no_camera_is_told(cameras, examine):
+    found = examine("/words/image", seconds=0.1)
+    assert found["publisher"].level == FAIL
+    assert "std_msgs/msg/String" in found["publisher"].text
+
+
+def test_a_camera_that_sends_nothing_is_told(cameras, examine):
+    found = examine("/silent/image", until=lambda found: found["camera info"].level == OK)
+    assert found["rate"].level == FAIL
+    assert found["rate"].values["images"] == 0
+    assert found["camera info"].level == OK
+
+
+@pytest.mark.parametrize(
+    ("camera", "subject", "level", "words"),
+    [
+        ("unknown", "image", FAIL, "32FC7"),
+        ("nameless", "image", WARN, "frame_id is empty"),
+        ("elsewhere", "camera info", WARN, "'lens', that of the images 'other'"),
+        ("zero", "stamps", FAIL, "all stamps are 0"),
+        ("zero", "camera info", WARN, "nobody publishes /zero/camera_info"),
+        ("same", "stamps", FAIL, "in the past, and nobody publishes /clock"),
+        ("past", "stamps", FAIL, "years in the past, and nobody publishes /clock"),
+        ("future", "stamps", WARN, "before they were taken"),
+        ("uncalibrated", "camera info", WARN, "not calibrated"),
+        ("small", "camera info", WARN, "images are 64 x 48"),
+        ("short", "camera info", WARN, "D has 3 numbers, expected 5"),
+    ],
+)
+def test_what_is_wrong_with_a_camera_is_named(cameras, examine, camera, subject, level, words):
+    found = examine(f"/{camera}/image")
+    assert found[subject].level == level
+    assert words in found[subject].text
+    assert found[subject].remedy
+    of_the_machine = ("rate", "stamps")  # which may be busy
+    assert levels(found, but=(subject, "camera info", *of_the_machine)) <= {OK}
+
+
+def test_without_a_topic_all_with_images_are_listed(cameras, findings):
+    found = [finding for finding in findings("", 0.1) if finding.subject == "images"]
+    listed = {finding.values["topic"]: finding.values["type"] for finding in found}
+    assert listed["/compressed/image/compressed"] == "sensor_msgs/msg/CompressedImage"
+    assert listed["/plain/image"] == "sensor_msgs/msg/Image"
+    assert "/words/image" not in listed
+    assert len(listed) == len(KINDS) - 1
+
+
+def test_what_is_no_topic_is_told(keeper):
+    node = rclpy.create_node("doctor_under_test", context=keeper.context)
+    (found,) = doctor._findings(node, "/a camera", 1.0)
+    node.destroy_node()
+    assert found.level == FAIL
+    assert "'/a camera' is no name for a topic" in found.text
+
+
+def test_two_cameras_on_one_topic_are_told(cameras, keeper, examine):
+    with running(keeper, "reliable", publishers=2):
+        found = examine("/reliable/image", seconds=0.1)["publishers"]
+    assert found.level == WARN
+    assert "2 publishers" in found.text
+
+
+def test_the_time_of_a_bag_is_recognised_by_the_clock(keeper, examine, spinning):
+    with running(keeper, "bag stamp=past clock"):
+        found = examine("/bag/image", until=has_clock)["stamps"]
+        assert found.level == WARN
+        assert found.remedy == "Start all nodes with use_sim_time:=true"
+
+        follows = [Parameter("use_sim_time", value=True)]
+        node = rclpy.create_node("pose_node", context=keeper.context, parameter_overrides=follows)
+        spinning(node)
+        found = examine("/bag/image", until=having("stamps", OK))["stamps"]
+        assert "as in the pose node" in found.text
+
+
+def has_clock(found):
+    return "stamps" in found and found["stamps"].values["uses_clock"]
+
+
+def test_a_camera_without_room_for_its_images_is_told_by_its_process(keeper, examine):
+    as_shipped = {**os.environ, "FASTDDS_BUILTIN_TRANSPORTS": "SHM"}
+    with running(keeper, "big size=1280x720", env=as_shipped) as process:
+        room = examine("/big/image", until=always)["room for images"]
+    assert room.level == WARN
+    assert room.values["pid"] == process.pid
+    assert room.values["segment_bytes"] < 1e6
+    assert "fastdds_images.xml" in room.remedy
+
+
+# Pose nodes
+
+
+def change_state(graph, transition):
+    client = graph.node.create_client(ChangeState, "pose_node/change_state")
+    graph.spin_until(client.service_is_ready, 60.0)
+    future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+    graph.spin_until(future.done, 60.0)
+    assert future.result().success
+
+
+def test_a_pose_node_is_found_with_its_state_its_input_and_its_health(graph, examine, tmp_path):
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text("[]")
+    settings = {"detector.name": "file", "detector.boxes_file": boxes}
+    graph.start("pose_node", autostart=False, image_reliability="reliable", **settings)
+    change_state(graph, Transition.TRANSITION_CONFIGURE)
+    found = examine("/image", seconds=0.1, until=having("pose node", WARN))
+    assert found["pose node"].level == WARN
+    assert found["pose node"].remedy == "ros2 lifecycle set /pose_node activate"
+
+    change_state(graph, Transition.TRANSITION_ACTIVATE)
+    found = examine("/other", seconds=0.3, until=having("its health", OK))
+    assert found["pose node"].level == OK
+    assert found["its health"].values
+    assert found["its input"].level == WARN
+    assert "listens to /image, not to /other" in found["its input"].text
+    assert found["its camera info"].level == WARN
+    assert "listens to /camera_info, where nobody" in found["its camera info"].text
+
+    infos = graph.node.create_publisher(CameraInfo, "camera_info", BEST_EFFORT)
+    camera = graph.node.create_publisher(Image, "image", BEST_EFFORT)
+    found = examine("/image", seconds=0.1, until=having("its input", FAIL, "its camera info"))
+    assert found["its input"].level == FAIL
+    assert "asks for reliable, volatile on /image, /tester offers best_effort" in (
+        found["its input"].text
+    )
+    assert "its camera info" not in found
+    graph.node.destroy_publisher(camera)
+    graph.node.destroy_publisher(infos)
+
+
+# Judgements
+
+
+def heard(count, period_ms=40, lost=0, drop=()):
+    stamps = [10**18 + n * period_ms * 10**6 for n in range(count) if n not in drop]
+    return Heard(5.0, stamps, [stamp + 5 * 10**6 for stamp in stamps], lost)
+
+
+@pytest.mark.parametrize(
+    ("what", "level", "seen_hz", "published_hz"),
+    [
+        (heard(26), OK, 25.0, 25.0),
+        (heard(26, lost=1), OK, 25.0, 25.96),
+        (heard(26, lost=10), WARN, 25.0, 34.62),
+        (heard(26, lost=100), FAIL, 25.0, 121.15),
+        (heard(2, lost=100), FAIL, 0.4, 20.4),
+        (heard(31, drop=range(4, 14)), WARN, 20 / 1.2, 25.4),  # never sent
+        (heard(31, lost=10, drop=range(4, 14)), WARN, 20 / 1.2, 24.6),
+    ],
+)
+def test_the_rate_seen_is_compared_with_the_one_published(what, level, seen_hz, published_hz):
+    found = doctor_images.judge_rate(what, "best_effort")
+    assert found.level == level
+    assert found.values["seen_hz"] == pytest.approx(seen_hz, abs=0.02)
+    assert found.values["published_hz"] == pytest.approx(published_hz, rel=0.04)
+
+
+def test_gaps_that_dds_does_not_know_of_are_the_cameras_own():
+    found = doctor_images.judge_rate(heard(31, drop=range(4, 14)), "reliable")
+    assert "10 images were never sent" in found.text
+    found = doctor_images.judge_rate(heard(31, lost=10, drop=range(4, 14)), "best_effort")
+    assert "fastdds_images.xml" in found.remedy
+
+
+def test_old_images_are_told():
+    what = heard(10)
+    what.arrived_ns = [stamp + 10**9 for stamp in what.stamps_ns]
+    found = doctor_images.judge_stamps(what)
+    assert (found.level, found.values["age_ms"]) == (WARN, 1000)
+
+
+def test_stamps_that_go_back_are_told():
+    what = heard(10)
+    what.stamps_ns[5] -= 10**9
+    assert "1 of 9 stamps are not after" in doctor_images.judge_stamps(what).text
+
+
+def test_the_place_of_the_camera_is_followed_to_the_root():
+    parents = {"lens": "head", "head": "base", "base": "odom"}
+    assert doctor_camera.chain_of("lens", parents) == ["lens", "head", "base", "odom"]
+    assert doctor_camera.chain_of("lens", {"lens": "head", "head": "lens"}) == ["lens", "head"]
+    assert doctor_camera.chain_of("other", parents) == ["other"]
+
+
+class OneTransformPublisher:
+    """Stands in for a node that sees TF."""
+
+    @staticmethod
+    def count_publishers(topic):
+        return int(topic == "/tf")
+
+
+def test_tf_knows_the_camera_or_not(monkeypatch):
+    monkeypatch.setattr(doctor_camera, "TFMessage", object)
+    places = doctor_camera.Places({"lens": "base"})
+    assert doctor_camera.judge_tf(OneTransformPublisher, places, "lens").level == OK
+    assert doctor_camera.judge_tf(OneTransformPublisher, places, "base").level == OK
+    found = doctor_camera.judge_tf(OneTransformPublisher, places, "eye")
+    assert (found.level, "none of 1 transforms names 'eye'") == (WARN, found.text)
+
+
+def test_the_place_of_the_camera_is_read_from_real_transforms(cameras, examine, graph):
+    message_class = pytest.importorskip("tf2_msgs.msg").TFMessage
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    publisher = graph.node.create_publisher(message_class, "/tf_static", latched)
+    place = TransformStamped(child_frame_id="lens")
+    place.header.frame_id = "base"
+    publisher.publish(message_class(transforms=[place]))
+    found = examine("/plain/image", until=having("TF", OK))
+    assert found["TF"].values["chain"] == ["lens", "base"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "info"),
+    [
+        ("/camera/image_raw", "/camera/camera_info"),
+        ("/camera/image_raw/compressed", "/camera/camera_info"),
+        ("/image", "/camera_info"),
+    ],
+)
+def test_camera_info_is_beside_the_images(topic, info):
+    assert doctor_camera.info_topic(topic) == info
+
+
+# Transport
+
+PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+
+
+def test_the_profile_of_this_package_makes_room(root):
+    found = doctor_transport.judge_settings({PROFILE: str(root / "config/fastdds_images.xml")})
+    assert (found.level, found.values["segment_bytes"]) == (OK, 2**25)
+
+
+def test_as_shipped_there_is_little_room():
+    assert doctor_transport.judge_settings({}).values["segment_bytes"] == 2**19
+
+
+def test_what_the_tests_themselves_set_is_read():
+    found = doctor_transport.judge_settings(dict(os.environ))
+    assert found.values["segment_bytes"] == 32_000_000
+
+
+@pytest.mark.parametrize(
+    ("env", "level", "words"),
+    [
+        ({PROFILE: "/nowhere.xml"}, FAIL, "no such file"),
+        ({PROFILE: __file__}, FAIL, "is no XML"),
+        (
+            {
+                "FASTDDS_BUILTIN_TRANSPORTS": "SHM?sockets_size=16MB",
+                "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+            },
+            WARN,
+            "has no effect",
+        ),
+    ],
+)
+def test_settings_that_do_not_work_are_told(env, level, words):
+    found = doctor_transport.judge_settings(env)
+    assert found.level == level
+    assert words in found.text
+    assert "fastdds_images.xml" in found.remedy
+
+
+def test_a_profile_that_this_middleware_does_not_read_is_told(keeper):
+    read = doctor_transport._read_profile_names()
+    (unread,) = set(doctor_transport.PROFILE_NAMES) - set(read)
+    found = doctor_transport.judge_settings({unread: "/profile.xml"})
+    assert found.level == WARN
+    assert f"does not read {unread}" in found.text
+    assert read[0] in found.remedy
+
+
+def test_little_shared_memory_is_told(monkeypatch):
+    little = os.statvfs_result((4096, 4096, 100, 10, 10, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(doctor_transport.os, "statvfs", lambda _: little)
+    found = doctor_transport.judge_space()
+    assert (found.level, found.values["free_bytes"]) == (WARN, 40960)
+    assert "--shm-size" in found.remedy
+
+
+def test_domain_and_discovery_are_told():
+    found = doctor_transport.judge_middleware({"ROS_DOMAIN_ID": "7", "ROS_DISTRO": "jazzy"})
+    assert "jazzy" in found.text
+    assert "domain 7" in found.text
+    assert doctor_transport.judge_middleware({"ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF"}).level == WARN
+
+
+def test_somebody_elses_identity_leads_to_no_process():
+    assert doctor_transport.process_of(bytes(16)) is None
+    nobody = b"\x01\x0f" + bytes(2) + b"\x00\x00" + bytes(10)
+    assert doctor_transport.process_of(nobody, Path("/proc/self/fdinfo")) is None
+
+
+def test_a_node_whose_name_has_not_come_is_called_so():
+    early = SimpleNamespace(node_name="_NODE_NAME_UNKNOWN_", node_namespace="_UNKNOWN_")
+    assert doctor_transport.full_name(early) == "a node whose name has not come"
+    assert not doctor_transport.is_named(early)
+    known = SimpleNamespace(node_name="camera", node_namespace="/front")
+    assert doctor_transport.full_name(known) == "/front/camera"
+
+
+def test_pictures_are_judged_as_the_node_would_read_them():
+    jpeg = CompressedImage(format="jpeg", data=b"no picture")
+    assert doctor_images.judge_picture(jpeg).level == FAIL
+    info = CameraInfo(width=4, height=4, k=np.eye(3).ravel(), distortion_model="fisheye", d=[1.0])
+    found = doctor_camera.judge_info(None, "", info, {"width": 4, "height": 4})
+    assert "unknown distortion model" in found.text
