@@ -22,6 +22,14 @@ class TrackState(IntEnum):
     REMOVED = 3  # reported once, then the id never returns
 
 
+class PositionSource(IntEnum):
+    """What a position in metres comes from; the numbers are those of TrackedPerson.msg."""
+
+    NONE = 0
+    DEPTH = 1
+    GROUND = 2  # where the feet meet the ground plane
+
+
 def array(*shape: str | int, dtype: Any = np.float32, optional: bool = False) -> Any:
     """Declare an array field; equal letters in ``shape`` must have equal sizes in a record."""
     default = None if optional else MISSING
@@ -194,6 +202,11 @@ class Tracks(People):
     position_covariances: np.ndarray | None = array("N", 3, 3, dtype=np.float64, optional=True)
     velocities: np.ndarray | None = array("N", 3, dtype=np.float64, optional=True)  # [m/s]
     velocity_covariances: np.ndarray | None = array("N", 3, 3, dtype=np.float64, optional=True)
+    position_sources: np.ndarray | None = array(
+        "N", dtype=np.uint8, optional=True
+    )  # PositionSource
+    facings: np.ndarray | None = array("N", 3, dtype=np.float64, optional=True)  # out of the chest
+    facing_stds: np.ndarray | None = array("N", dtype=np.float64, optional=True)  # [rad]
 
     def __post_init__(self) -> None:
         super().__post_init__()

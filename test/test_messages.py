@@ -10,7 +10,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from std_msgs.msg import Header
 
-from alphapose_ros.frame import Poses, Tracks, TrackState
+from alphapose_ros.frame import Poses, PositionSource, Tracks, TrackState
 from alphapose_ros.messages import (
     About,
     Dialect,
@@ -96,6 +96,25 @@ def test_tracks_arrive_as_they_were():
     assert np.isnan([seen.position.x, seen.velocity.z, *seen.position_covariance]).all()
 
 
+def test_what_people_look_like_is_told_only_where_it_is_known_and_wanted():
+    looks = np.float32([[0.6, 0.8], [np.nan, np.nan]])
+    poses = replace(some_poses(), embeddings=looks)
+    tracks = replace(some_tracks(), poses=replace(some_tracks().poses, embeddings=looks))
+    wanted = replace(about(), embeddings=True)
+    for message in (
+        poses_to_message(poses, wanted, RCLPY),
+        tracks_to_message(tracks, wanted, RCLPY),
+    ):
+        known, unknown = (getattr(one, "pose", one) for one in through_the_wire(message).people)
+        np.testing.assert_array_equal(known.embedding, looks[0])
+        assert len(unknown.embedding) == 0
+    for message in (
+        poses_to_message(poses, about(), RCLPY),
+        tracks_to_message(tracks, about(), RCLPY),
+    ):
+        assert not any(len(getattr(one, "pose", one).embedding) for one in message.people)
+
+
 def test_positions_in_metres_are_marked_valid():
     tracks = replace(
         some_tracks(),
@@ -106,6 +125,27 @@ def test_positions_in_metres_are_marked_valid():
     assert (seen.position.x, seen.position.y, seen.position.z) == (1, 2, 3)
     assert seen.position_covariance.tolist() == np.eye(3).ravel().tolist()
     assert (seen.position_valid, lost.position_valid) == (True, False)
+
+
+def test_what_a_position_comes_from_and_where_somebody_faces_is_told():
+    tracks = replace(
+        some_tracks(),
+        position_sources=[PositionSource.DEPTH, PositionSource.NONE],
+        facings=[[0, 0.6, -0.8], [np.nan] * 3],
+        facing_stds=[0.25, np.nan],
+    )
+    seen, lost = tracks_to_message(tracks, about(), RCLPY).people
+    assert (seen.position_source, lost.position_source) == (
+        seen.POSITION_DEPTH,
+        lost.POSITION_NONE,
+    )
+    assert (seen.facing.x, seen.facing.y, seen.facing.z) == (0, 0.6, -0.8)
+    assert (seen.facing_valid, lost.facing_valid) == (True, False)
+    assert seen.facing_std == 0.25
+    assert np.isnan(lost.facing_std)
+    plain = tracks_to_message(some_tracks(), about(), RCLPY).people[0]
+    assert (plain.position_source, plain.facing_valid) == (0, False)
+    assert np.isnan(plain.facing_std)
 
 
 def test_a_message_reads_back_as_the_record():

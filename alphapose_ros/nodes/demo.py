@@ -20,7 +20,7 @@ from alphapose_ros.io.bag import BagError, BagReader, remove_bag
 from alphapose_ros.io.video import VideoError, read_video
 from alphapose_ros.nodes.processes import NodeProcess, ProcessError, environment
 
-STATUS = "pose_node: pipeline"  # name of its status in /diagnostics
+STATUS = "pose_node: "  # beginning of the names of its statuses in /diagnostics
 START_S = 90.0  # networks may have to be loaded from a slow disk
 CAUGHT_UP_S = 3.0  # without news after the last image
 LAST_FRAME_S = 60.0
@@ -123,6 +123,7 @@ class Run:
             rate_hz=float(job.rate_hz),
             expected_frames=job.frames,
             keypoint_score=job.settings["output.keypoint_score"],
+            privacy=job.settings["output.privacy"],
             image_reliability="reliable",
         )
         self.pose_node = start("pose_node", **job.settings)
@@ -204,8 +205,8 @@ def summarise(bag: Path) -> dict[str, Any]:
                 ids.update(tracked)
             elif name == "DiagnosticArray":
                 for status in reader.decode(message).status:
-                    if status.name == STATUS:
-                        figures = {pair.key: pair.value for pair in status.values}
+                    if status.name.startswith(STATUS):
+                        figures |= {pair.key: pair.value for pair in status.values}
     duration_s = (max(stamps) - min(stamps)) / 1e9 if stamps else 0.0
     return {
         "frames_processed": len(stamps),

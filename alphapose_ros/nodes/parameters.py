@@ -16,25 +16,56 @@ from rclpy.parameter import Parameter
 
 from alphapose_ros.config import Config, Rules, leaves, shown_choices, with_values
 
+OF_RCLPY = ("use_sim_time", "start_type_description_service")  # declared by every node
+
 
 def declare(node: Node, defaults: Config) -> Config:
     """Declare every setting on ``node`` and return the tree with the values that ROS gives.
 
+    Values given for parameters that do not exist, which ROS ignores in silence, are warned of;
+    for that ``node`` must be made with ``automatically_declare_parameters_from_overrides``.
+
     Raises:
         ValueError: a value given to the node breaks the rules of its setting.
+        ParameterException: it is of another type.
     """
+    known = leaves(defaults)
+    for name in node.get_parameters_by_prefix(""):
+        if name in OF_RCLPY:
+            continue
+        node.undeclare_parameter(name)  # to be declared by its owner, with meaning and range
+        if name not in known and not is_override(name):
+            node.get_logger().warning(f"parameter ignored: {_unknown(name, defaults)}")
     values = {
         name: node.declare_parameter(name, default, _descriptor(default, rules)).value
-        for name, (default, rules) in leaves(defaults).items()
+        for name, (default, rules) in known.items()
     }
     return with_values(defaults, values)
+
+
+def is_override(name: str) -> bool:
+    """Whether a parameter changes the quality of service of a topic; topics declare them."""
+    return name.startswith("qos_overrides.")
+
+
+def _unknown(name: str, config: Config) -> str:
+    """Return what is wrong with a name that no setting has, and which ones are near."""
+    try:
+        with_values(config, {name: None})
+    except KeyError as error:
+        return str(error.args[0])
+    raise AssertionError(f"{name} is a setting")
 
 
 def _descriptor(default: Any, rules: Rules) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(description=rules.meaning)
     descriptor.dynamic_typing = isinstance(default, float)  # 3 for 3.0, as in YAML files
+    constraints = []
     if rules.choices:
-        descriptor.additional_constraints = f"one of {shown_choices(rules)}"
+        constraints.append(f"one of {shown_choices(rules)}")
+    if not rules.live:
+        constraints.append("changes only while the node is inactive")
+    descriptor.additional_constraints = "; ".join(constraints)
     if rules.low is not None and isinstance(default, int):
         limits = IntegerRange(from_value=int(rules.low), to_value=int(rules.high), step=1)
         descriptor.integer_range = [limits]
@@ -52,23 +83,35 @@ def watch(
 ) -> None:
     """Have changes of parameters checked as a whole, then handed to ``accept``.
 
-    While ``is_active`` only settings marked live may change.
+    For names that no setting has, the nearest are given: ``node`` must be made with
+    ``allow_undeclared_parameters``, or rclpy refuses before, without even the name.
+
+    While ``is_active`` only settings marked live may change. ``accept`` may refuse with a
+    ValueError or OSError, whose message becomes the reason.
     """
 
     def on_set(parameters: Sequence[Parameter]) -> SetParametersResult:
-        rules = {name: rules for name, (_, rules) in leaves(current()).items()}
-        changes = {p.name: p.value for p in parameters if p.name in rules}
-        fixed = [name for name in changes if not rules[name].live]
+        known = leaves(current())
+        for parameter in parameters:
+            name = parameter.name
+            if name not in known and not node.has_parameter(name) and not is_override(name):
+                reason = _unknown(name, current())
+                return SetParametersResult(successful=False, reason=reason)
+        changes = {p.name: p.value for p in parameters if p.name in known}
+        fixed = [
+            name
+            for name, value in changes.items()
+            if not known[name][1].live and value != known[name][0]
+        ]
         if fixed and is_active():
             return SetParametersResult(
                 successful=False,
                 reason=f"{', '.join(fixed)}: deactivate the node first, then set, then activate",
             )
         try:
-            changed = with_values(current(), changes)
-        except ValueError as error:
+            accept(with_values(current(), changes))
+        except (ValueError, OSError) as error:
             return SetParametersResult(successful=False, reason=str(error))
-        accept(changed)
         return SetParametersResult(successful=True)
 
     node.add_on_set_parameters_callback(on_set)

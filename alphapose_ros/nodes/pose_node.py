@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
+import math
 import sys
 import threading
-import traceback
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import NamedTuple
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import (
     LifecycleNode,
@@ -17,16 +19,15 @@ from rclpy.lifecycle import (
     LifecycleState,
     TransitionCallbackReturn,
 )
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
+from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
 
 from alphapose_ros.config import Config, leaves
 from alphapose_ros.frame import Frame, Tracks
+from alphapose_ros.io.colours import IdentityColours
 from alphapose_ros.io.render import draw
-from alphapose_ros.mailbox import Mailbox
 from alphapose_ros.messages import (
     About,
     poses_to_message,
@@ -35,13 +36,24 @@ from alphapose_ros.messages import (
 )
 from alphapose_ros.msg import PoseArray, SkeletonDefinition, TrackedPersonArray
 from alphapose_ros.nodes import run
-from alphapose_ros.nodes.conversions import RCLPY, to_frame, to_image, to_ns
-from alphapose_ros.nodes.diagnostics import Statistics, diagnostic_array
+from alphapose_ros.nodes.annotations import AVAILABLE, annotations, foxglove
+from alphapose_ros.nodes.conversions import RCLPY, Calibration, to_frame, to_image, to_ns
+from alphapose_ros.nodes.diagnostics import ERROR, OK, Judgement, diagnostic_array, status
+from alphapose_ros.nodes.health import Health, Report, memory_report
 from alphapose_ros.nodes.markers import MarkerBoard
 from alphapose_ros.nodes.parameters import declare, watch
-from alphapose_ros.nodes.reception import Arrival, Reception
-from alphapose_ros.nodes.topics import TOPICS
+from alphapose_ros.nodes.reception import Arrival
+from alphapose_ros.nodes.space import Placed, Space
+from alphapose_ros.nodes.topics import SERVICES, TOPICS
+from alphapose_ros.nodes.transitions import (
+    forget_destroyed,
+    give_back_memory,
+    reported,
+    survive_wrong_requests,
+)
+from alphapose_ros.nodes.worker import Worker
 from alphapose_ros.pipeline import Pipeline, Result
+from alphapose_ros.tracking.ids import Ids
 
 MESSAGE_CLASSES = {
     "image": Image,
@@ -53,56 +65,86 @@ MESSAGE_CLASSES = {
     "overlay": Image,
     "/diagnostics": DiagnosticArray,
 }
+if AVAILABLE:
+    MESSAGE_CLASSES["annotations"] = foxglove.ImageAnnotations
+SERVICE_CLASSES = {"~/enable": SetBool, "~/reset": Trigger}
 REPORT_S = 1.0  # between diagnostics
-
-
-Transition = Callable[["PoseNode", LifecycleState], TransitionCallbackReturn]
-
-
-def reported(transition: Transition) -> Transition:
-    """Log what a transition raises: rclpy swallows it."""
-
-    @functools.wraps(transition)
-    def wrapped(node: PoseNode, state: LifecycleState) -> TransitionCallbackReturn:
-        try:
-            return transition(node, state)
-        except Exception:  # noqa: BLE001  top of the callback, see above
-            node.get_logger().error(f"{transition.__name__} failed:\n{traceback.format_exc()}")
-            return TransitionCallbackReturn.ERROR
-
-    return wrapped
+REPEAT_S = 60.0  # until the log tells again of what is not well
+PATIENCE_S = 20.0  # for the image at work, when the node is deactivated
+NOT_THE_PIPELINES = (  # fixed settings that networks do not depend on
+    "autostart",
+    "image_reliability",
+    "image_transport",
+    "process_every_frame",
+    "queue_size",
+)
 
 
 def fixed(config: Config) -> dict[str, object]:
-    """Return the settings that networks are built from: all that are not live."""
-    return {name: value for name, (value, rules) in leaves(config).items() if not rules.live}
+    """Return the settings that the pipeline is built from and that are not live."""
+    return {
+        name: value
+        for name, (value, rules) in leaves(config).items()
+        if not rules.live and name not in NOT_THE_PIPELINES
+    }
+
+
+class Done(NamedTuple):
+    """One processed image."""
+
+    frame: Frame
+    result: Result
+    header: Header  # of the image
+    config: Config  # with which it was processed
+    placed: Placed
 
 
 class PoseNode(LifecycleNode):
     """Every processed image yields one message on each output, under the image's own header.
 
-    Callbacks only store; one worker thread does everything else, always with the newest image.
+    Callbacks only store; one worker thread does everything else.
 
     Args:
-        build_pipeline: makes the stages from the settings and the numbers for tracks.
+        build_pipeline: makes the stages from the settings and the numbers to be given.
+        patience_s: how long deactivation waits for the image at work.
         options: what rclpy's nodes take.
     """
 
     def __init__(
         self,
-        build_pipeline: Callable[[Config, Iterator[int]], Pipeline] = Pipeline,
+        build_pipeline: Callable[[Config, Ids], Pipeline] = Pipeline,
+        patience_s: float = PATIENCE_S,
         **options: object,
     ) -> None:
-        super().__init__("pose_node", **options)
-        self._build_pipeline = build_pipeline
+        super().__init__(
+            "pose_node",
+            automatically_declare_parameters_from_overrides=True,  # to tell of unknown ones
+            allow_undeclared_parameters=True,  # likewise; none is ever accepted
+            **options,
+        )
+        survive_wrong_requests(self)
+        self._build_pipeline, self._patience_s = build_pipeline, patience_s
         self._config = declare(self, Config())
-        self._ids = itertools.count(1)  # of tracks, for as long as the node lives
+        self._ids = Ids()  # of tracks and people, for as long as the node lives
         self._is_active = False
+        self._trouble = ""  # why it cannot be configured or activated
         self._outputs: dict[str, LifecyclePublisher] = {}
-        self._reception: Reception | None = None
-        self._worker: threading.Thread | None = None
-        self._timer: Timer | None = None
+        self._pipeline: Pipeline | None = None
+        self._space: Space | None = None
+        self._worker: Worker | None = None
+        self._health = Health()
+        self._calibration = Calibration(self.get_logger().error)
+        self._logged_s: dict[str, float] = {}  # when, by part of the node
+        self._forget = threading.Event()  # all tracks, before the next image
         watch(self, lambda: self._config, self._accept, lambda: self._is_active)
+        answers = {"~/enable": self._on_enable, "~/reset": self._on_reset}
+        for name in SERVICES:
+            self.create_service(SERVICE_CLASSES[name], name, answers[name])
+        self._diagnostics = self.create_publisher(
+            DiagnosticArray, "/diagnostics", TOPICS["/diagnostics"].qos
+        )
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands still
+        self.create_timer(REPORT_S, self._report, clock=steady)
 
     @property
     def autostart(self) -> bool:
@@ -121,44 +163,38 @@ class PoseNode(LifecycleNode):
         self._outputs = {
             name: self.create_lifecycle_publisher(MESSAGE_CLASSES[name], name, topic.qos)
             for name, topic in TOPICS.items()
-            if not topic.is_input
+            if name in MESSAGE_CLASSES and not (topic.is_input or name == "/diagnostics")
         }
         return TransitionCallbackReturn.SUCCESS
 
     @reported
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        if fixed(self._config) != fixed(self._built) and not self._build():
+        is_built = self._pipeline is not None and fixed(self._config) == fixed(self._built)
+        if not is_built and not self._build():
             return TransitionCallbackReturn.FAILURE
         done = super().on_activate(state)  # outputs first: the worker publishes
-        self._mailbox: Mailbox[Arrival] = Mailbox()
-        self._statistics, self._board = Statistics(), MarkerBoard()
+        self._health, self._board, self._colours = Health(), MarkerBoard(), IdentityColours()
         self._next_detection_id = 1
         self._about = About(header=Header(), width=0, height=0)  # of the last image
         self._publish("skeleton", skeleton_to_message(self._pipeline.skeleton, Header(), RCLPY))
         self._publish("markers", self._board.clear(Header()))
-        self._failed_before = 0  # the last report
-        self._reception = Reception(
-            self, self._mailbox.put, self._input_qos(), self._config.image_transport
-        )
-        self._timer = self.create_timer(REPORT_S, self._report)
-        self._worker = threading.Thread(target=self._work, name="pose", daemon=True)
-        self._worker.start()
-        self._is_active = True
-        self.get_logger().info(f"active, waiting for images on {self._reception.topic}")
+        try:
+            self._begin()
+        except ValueError as error:  # its message says what to do
+            self._fail(f"cannot be activated: {error}")
+            super().on_deactivate(state)
+            return TransitionCallbackReturn.FAILURE
+        self._is_active, self._trouble = True, ""
+        self.get_logger().info(f"active, waiting for images on {self._worker.reception.topic}")
         return done
 
     @reported
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._stop()
-        nobody = Tracks.empty(self._pipeline.skeleton)
-        self._publish("tracks", tracks_to_message(nobody, self._about, RCLPY))
-        self._publish("markers", self._board.clear(self._about.header))
-        self._report()
-        told = self.figures()
-        names = ("received", "processed", "dropped", "lost", "failed")
-        counts = ", ".join(f"{told[f'frames_{name}']} {name}" for name in names)
+        self._is_active = False
+        self._end()
+        counts = ", ".join(f"{n} {name}" for name, n in asdict(self._health.counts()).items())
         self.get_logger().info(f"inactive; images: {counts}")
-        self._pipeline.reset()
+        self._report()
         try:
             self._pipeline.keep()
         except OSError as error:
@@ -179,7 +215,8 @@ class PoseNode(LifecycleNode):
 
     @reported
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._stop()
+        self._is_active = False
+        self._trouble = "an error ended the last transition; see the log, then configure again"
         self._release()
         return TransitionCallbackReturn.SUCCESS  # unconfigured again
 
@@ -189,73 +226,154 @@ class PoseNode(LifecycleNode):
             self.trigger_deactivate()
 
     def _build(self) -> bool:
+        self._pipeline = None  # two at once may be more than there is memory for
+        self._leave_space()
         try:
+            self._space = Space(self, self._config)
             self._pipeline = self._build_pipeline(self._config, self._ids)
         except (ValueError, OSError) as error:  # its message says what to do
-            self.get_logger().error(f"cannot be configured: {error}")
+            self._fail(f"cannot be configured: {error}")
             return False
-        self._built = self._config
+        self._built, self._trouble = self._config, ""
         return True
 
-    def _stop(self) -> None:
-        """End what runs while the node is active, as far as it was begun."""
-        self._is_active = False
-        if self._reception is not None:
-            self._reception.stop()
-        if self._worker is not None:
-            self._mailbox.close()
-            self._worker.join()  # before anything it uses goes away
-        if self._timer is not None:
-            self.destroy_timer(self._timer)
-        self._worker = self._timer = None
+    def _leave_space(self) -> None:
+        if self._space is not None:
+            self._space.stop()
+            self._space = None
+
+    def _fail(self, trouble: str) -> None:
+        self._trouble = trouble
+        self.get_logger().error(trouble)
+
+    def _begin(self) -> None:
+        """Take images.
+
+        Raises:
+            ValueError: a quality of service that the user asks for is wrong.
+        """
+        self._worker = Worker(self, self._config, self._work, self._tell)
+        self._health.attend(self._worker)
+
+    def _end(self) -> None:
+        """Take no more images, say that nobody is there any more, and forget everybody.
+
+        Raises:
+            TimeoutError: an image takes too long.
+        """
+        try:
+            if self._worker is not None:
+                self._worker.stop(self._patience_s)  # before anything it uses goes away
+                self._worker = None
+        finally:
+            nobody = Tracks.empty(self._pipeline.skeleton)
+            self._publish("tracks", tracks_to_message(nobody, self._about, RCLPY))
+            self._publish("markers", self._board.clear(self._about.header))
+        self._pipeline.reset()
+        self._space.reset()
 
     def _release(self) -> None:
-        """Give up outputs and networks."""
+        """Give up outputs and networks, and a worker that did not end in time."""
+        if self._worker is not None:
+            self._worker.abandon()
         for publisher in self._outputs.values():
             self.destroy_lifecycle_publisher(publisher)
         self._outputs = {}
-        self._pipeline = self._reception = None
+        self._pipeline = self._worker = None
+        self._leave_space()
+        self._health.detach()
+        give_back_memory()
+        forget_destroyed(self)
 
-    def _input_qos(self) -> QoSProfile:
-        qos = TOPICS["image"].qos
-        if self._config.image_reliability == "reliable":
-            qos.reliability = ReliabilityPolicy.RELIABLE
-        return qos
+    # Services
 
-    # The worker
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        response.success, response.message = self._enable(request.data)
+        self.get_logger().info(f"{'enable' if request.data else 'disable'}: {response.message}")
+        return response
 
-    def _work(self) -> None:
-        while (arrival := self._mailbox.take()) is not None:
-            try:
-                self._process(arrival)
-            except ValueError as error:  # bad input: its message says what to do
-                self._statistics.failed += 1
-                self.get_logger().error(f"image ignored: {error}", throttle_duration_sec=5.0)
-            except Exception:  # noqa: BLE001  top of the thread: nothing may be lost in silence
-                self._statistics.failed += 1
-                self.get_logger().error(f"frame lost:\n{traceback.format_exc()}")
+    def _enable(self, is_wanted: bool) -> tuple[bool, str]:
+        """Take images or do not; return whether that is so now, and what there is to say."""
+        if not self._is_active:
+            return False, "the node is not active; an active one takes images until disabled"
+        worker = self._worker
+        if is_wanted == (worker is not None and worker.is_wanted) and (is_wanted or not worker):
+            return True, "nothing to do"
+        if is_wanted and worker is not None and worker.is_alive:
+            return False, f"still at work on one image, for {worker.busy_s:.0f} s by now"
+        try:
+            if is_wanted:
+                self._begin()
+            else:
+                self._end()
+        except (ValueError, TimeoutError) as error:
+            return False, str(error)
+        return True, "images are taken" if is_wanted else "no images are taken"
 
-    def _process(self, arrival: Arrival) -> None:
-        config, image = self._config, arrival.image
-        self._pipeline.reconfigure(config)
-        frame = to_frame(*arrival)
-        result = self._pipeline.run(frame)
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._is_active:
+            self._forget.set()
+        response.success = self._is_active
+        response.message = (
+            "all tracks are forgotten before the next image"
+            if self._is_active
+            else "the node is not active and follows nobody"
+        )
+        return response
+
+    # In the worker's thread
+
+    def _work(self, arrival: Arrival) -> Done:
+        pipeline, space, config = self._pipeline, self._space, self._config
+        pipeline.reconfigure(config)
+        if self._forget.is_set():
+            self._forget.clear()
+            pipeline.reset()
+            space.reset()
+        frame = to_frame(*arrival[:3], self._calibration)
+        frame = space.prepare(frame, arrival, config)
+        ground = space.ground(frame)
+        result = pipeline.run(frame) if ground is None else pipeline.run(frame, ground)
+        placed = space.place(result.tracks, frame)
+        return Done(frame, result, arrival.image.header, config, placed)
+
+    def _tell(self, done: Done) -> None:
+        frame, result, header, config, placed = done
         height, width = frame.image.shape[:2]
-        self._about = About(image.header, width, height, self._next_detection_id)
+        tells_looks = config.output.embeddings and not config.output.privacy
+        self._about = About(header, width, height, self._next_detection_id, tells_looks)
         self._next_detection_id += len(result.poses)
         self._publish("poses", poses_to_message(result.poses, self._about, RCLPY))
-        self._publish("tracks", tracks_to_message(result.tracks, self._about, RCLPY))
-        age_ms = (self.get_clock().now().nanoseconds - to_ns(image.header.stamp)) / 1e6
-        self._statistics.add(result.tracks, age_ms, result.stage_ms)
-        self._show(frame, result, image.header, config)
+        message = tracks_to_message(placed.tracks, self._about, RCLPY)
+        message.header = Header(stamp=header.stamp, frame_id=placed.frame_id)
+        self._publish("tracks", message)
+        age_ms = (self.get_clock().now().nanoseconds - to_ns(header.stamp)) / 1e6
+        self._health.statistics.add(result.tracks, age_ms, result.stage_ms)
+        self._show(done)
 
-    def _show(self, frame: Frame, result: Result, header: Header, config: Config) -> None:
-        if self._outputs["markers"].get_subscription_count():
-            markers = self._board.update(result.tracks, frame, header, config.output)
+    def _show(self, done: Done) -> None:
+        frame, result, header, config, _ = done
+        colours = self._colours(result.tracks)  # of every frame, or they would change later on
+        if self._is_heard("markers"):
+            markers = self._board.update(result.tracks, frame, header, config.output, colours)
             self._publish("markers", markers)
-        if self._outputs["overlay"].get_subscription_count():
-            picture = draw(frame.image, result.tracks, keypoint_score=config.output.keypoint_score)
+        if self._is_heard("annotations"):
+            message = annotations(result.tracks, header, config.output, colours)
+            self._publish("annotations", message)
+        if self._is_heard("overlay"):
+            picture = draw(
+                frame.image,
+                result.tracks,
+                keypoint_score=config.output.keypoint_score,
+                colours=colours,
+                privacy=config.output.privacy,
+                found=result.found,
+            )
             self._publish("overlay", to_image(picture, header))
+
+    def _is_heard(self, name: str) -> bool:
+        """Whether an output is there and somebody subscribes to it."""
+        return name in self._outputs and self._outputs[name].get_subscription_count() > 0
 
     def _publish(self, name: str, message: object) -> None:
         self._outputs[name].publish(message)
@@ -263,30 +381,48 @@ class PoseNode(LifecycleNode):
     # Health
 
     def figures(self) -> dict[str, str]:
-        """Return how the active node has been doing, by name, as text."""
+        """Return how the node has been doing since it was activated, by name, as text."""
+        told = self._health.figures()
+        return told["input"] | told["pipeline"] | self._choices()
+
+    def _choices(self) -> dict[str, str]:
+        config = self._config
         return {
-            "frames_received": str(self._reception.received),
-            "frames_lost": str(self._reception.lost),
-            "frames_dropped": str(self._mailbox.dropped),
-            **self._statistics.figures(),
-            "callback_age_ms_p50": f"{self._reception.age_ms:.1f}",
-            "device": str(self._pipeline.device),
-            "detector": self._config.detector.name,
-            "pose_model": self._config.pose.model,
+            "device": "" if self._pipeline is None else str(self._pipeline.device),
+            "detector": config.detector.name,
+            "detector_weights": config.detector.weights or config.detector.model,
+            "pose_model": config.pose.model,
+            "pose_weights": config.pose.weights or config.pose.model,
         }
 
     def _report(self) -> None:
-        problem = self._reception.problem(self._config.image_timeout_s)
-        failed = self._statistics.failed - self._failed_before
-        self._failed_before += failed
-        if failed and not problem:
-            problem = f"{failed} images could not be processed since the last report; see the log"
-        elif problem:
-            self.get_logger().warning(problem, throttle_duration_sec=self._config.image_timeout_s)
-        level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
-        name, now = f"{self.get_name()}: pipeline", self.get_clock().now()
-        message = diagnostic_array(name, level, problem or "running", self.figures(), now)
-        self._publish("/diagnostics", message)
+        name = self.get_fully_qualified_name().lstrip("/")  # there may be one per camera
+        choices = self._choices()
+        statuses = []
+        for part, judgement, figures in [*self._reports(), memory_report()]:
+            told = figures | choices if part == "pipeline" else figures
+            statuses.append(status(f"{name}: {part}", judgement, told, choices["device"]))
+            self._log_judgement(part, judgement)
+        self._diagnostics.publish(diagnostic_array(statuses, self.get_clock().now()))
+
+    def _reports(self) -> list[Report]:
+        if self._is_active:
+            told = self._health.report(self._config, is_enabled=self._worker is not None)
+            return told + self._space.report(self._worker.depth if self._worker else None)
+        state = Judgement(OK, "inactive" if self._outputs else "unconfigured")
+        judgement = Judgement(ERROR, self._trouble) if self._trouble else state
+        return [(part, judgement, told) for part, told in self._health.figures().items()]
+
+    def _log_judgement(self, part: str, judgement: Judgement) -> None:
+        """Log what is not well, not all the time."""
+        if judgement.level == OK or not self._is_active:
+            return
+        now_s = time.monotonic()
+        may_pass = part in ("input", "positions")
+        pause_s = self._config.image_timeout_s if may_pass else REPEAT_S
+        if now_s - self._logged_s.get(part, -math.inf) >= pause_s:
+            self._logged_s[part] = now_s
+            self.get_logger().warning(judgement.message)
 
 
 def main() -> None:

@@ -32,7 +32,8 @@ from alphapose_ros.nodes.reliability import RELIABILITIES, reliability
 from alphapose_ros.nodes.topics import TOPICS, Topic
 from alphapose_ros.skeletons import skeleton
 
-RECORDED = [t for t in TOPICS.values() if not t.is_input and t.name != "overlay"]
+PICTURES = ("overlay", "annotations")  # can be made again of the rest
+RECORDED = [t for t in TOPICS.values() if not t.is_input and t.name not in PICTURES]
 WAITING_MB = 128  # of images whose tracks have not come yet, at most
 WAITING_PAIRS = 32  # images with tracks, to be drawn
 FASTEST_HZ = 30.0  # of the film, where the rate of the camera is not told
@@ -133,6 +134,7 @@ class Recorder(Node):
         declare("rate_hz", 0.0, f"Of the camera and the film; 0: unknown, {FASTEST_HZ:g} is taken")
         declare("report", "", "JSON file for figures, written all the time; empty: none")
         declare("keypoint_score", 0.3, "Keypoints below this are not drawn")
+        declare("privacy", False, "Whether faces of tracked people are covered")
         declare("image_reliability", "best_effort", f"Of the camera: {' or '.join(RELIABILITIES)}")
 
     def _get(self, name: str) -> Any:
@@ -192,7 +194,12 @@ class Recorder(Node):
 
     def _work(self) -> None:
         rate_hz = round(self._get("rate_hz"), 2) or FASTEST_HZ
-        film = OverlayFilm(self._out, rate_hz=rate_hz, keypoint_score=self._get("keypoint_score"))
+        film = OverlayFilm(
+            self._out,
+            rate_hz=rate_hz,
+            keypoint_score=self._get("keypoint_score"),
+            privacy=self._get("privacy"),
+        )
         pair = self._pairs.get()
         try:
             with film:

@@ -1,4 +1,4 @@
-"""The table of topics: names, types, quality of service."""
+"""The tables of topics and services: names, types, quality of service."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Topic:
     is_reliable: bool = True
     is_latched: bool = False
     depth: int = 5
+    is_optional: bool = False  # only there where the package of its type is
 
     @property
     def qos(self) -> QoSProfile:
@@ -40,6 +41,18 @@ _ALL = (
         is_reliable=False,
         depth=1,
     ),
+    Topic(
+        *("depth", "sensor_msgs/msg/Image", True),
+        "depth of the image (16UC1 in mm, 32FC1 in m), where lifting.name asks for it",
+        is_reliable=False,
+        depth=1,
+    ),
+    Topic(
+        *("depth_camera_info", "sensor_msgs/msg/CameraInfo", True),
+        "intrinsics of the depth camera, where depth has other pixels than the image",
+        is_reliable=False,
+        depth=1,
+    ),
     Topic("poses", "alphapose_ros/msg/PoseArray", False, "people of one image"),
     Topic("tracks", "alphapose_ros/msg/TrackedPersonArray", False, "people over time"),
     Topic(
@@ -49,6 +62,30 @@ _ALL = (
     ),
     Topic("markers", "visualization_msgs/msg/MarkerArray", False, "skeletons for RViz"),
     Topic("overlay", "sensor_msgs/msg/Image", False, "the image with people drawn", depth=1),
+    Topic(
+        *("annotations", "foxglove_msgs/msg/ImageAnnotations", False),
+        "skeletons over the image in Foxglove, where foxglove_msgs is installed",
+        is_optional=True,
+    ),
     Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", False, "health, once a second"),
 )
 TOPICS = {topic.name: topic for topic in _ALL}
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of the pose node, besides those of every lifecycle node."""
+
+    name: str  # of the node's own where it begins with ~/
+    type: str
+    meaning: str
+
+
+_SERVICES = (
+    Service(
+        *("~/enable", "std_srvs/srv/SetBool"),
+        "takes no images while it is off, so that an active node costs nothing",
+    ),
+    Service("~/reset", "std_srvs/srv/Trigger", "forgets all tracks; their ids do not come again"),
+)
+SERVICES = {service.name: service for service in _SERVICES}

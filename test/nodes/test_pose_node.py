@@ -9,7 +9,7 @@ from collections import defaultdict
 import cv2
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
@@ -144,8 +144,8 @@ def test_bad_images_are_survived_explained_and_counted(graph, camera):
 
 def figures(reports):
     """What the node last said of itself."""
-    status = reports[-1].status[0] if reports else DiagnosticStatus()
-    return defaultdict(str, {value.key: value.value for value in status.values})
+    statuses = reports[-1].status if reports else []
+    return defaultdict(str, {pair.key: pair.value for one in statuses for pair in one.values})
 
 
 def test_compressed_images_are_taken_from_the_topic_beside(graph, boxes_file):
@@ -202,10 +202,28 @@ def test_markers_follow_people_and_vanish_with_them(graph, tmp_path):
     graph.spin_until(lambda: camera.answered() and of_kind(markers, Marker.ADD))
     for marker in of_kind(markers, Marker.ADD):
         assert marker.header.frame_id == "front_camera"
-        assert marker.ns in ("skeleton", "keypoints")
+        assert marker.ns in ("skeleton", "keypoints", "label")
         assert marker.pose.orientation.w == 1
     graph.spin_until(lambda: camera.answered() and of_kind(markers, Marker.DELETE), 60)
     assert {marker.id for marker in of_kind(markers, Marker.DELETE)} == {1}
+
+
+def test_a_camera_info_that_cannot_be_right_costs_no_image_and_is_told_once(graph, camera):
+    infos = graph.node.create_publisher(CameraInfo, "camera_info", CAMERA)
+    graph.spin_until(infos.get_subscription_count)
+    wrong = CameraInfo(width=128, height=96, k=[100.0, 0.0, 64.0, 0.0, 100.0, 48.0, 0.0, 0.0, 1.0])
+    wrong.distortion_model, wrong.d = "plumb_bob", [0.1, 0.2, 0.3]
+
+    def answered():
+        infos.publish(wrong)
+        return camera.answered()
+
+    for _ in range(4):
+        graph.spin_until(answered)
+    code, said = graph.end(camera.process)
+    assert code == 0
+    assert said.count("plumb_bob") == 1, said
+    assert "image ignored" not in said
 
 
 def of_kind(messages, action):
@@ -339,7 +357,8 @@ def test_diagnostics_tell_figures_once_a_second(graph, camera):
     reports = graph.listen(DiagnosticArray, "/diagnostics")
     graph.spin_until(lambda: camera.answered() and reports and len(camera.tracks) > 3)
     graph.spin_for(1.2)
-    assert reports[-1].status[0].name == "pose_node: pipeline"
+    names = [status.name for status in reports[-1].status]
+    assert names == ["pose_node: input", "pose_node: pipeline", "pose_node: memory"]
     told = figures(reports)
     known = int(told["frames_processed"]) + int(told["frames_dropped"])
     assert 0 < known <= int(told["frames_received"])

@@ -148,6 +148,18 @@ def test_bag_film_and_sheet_hold_what_was_published(graph, stand, tmp_path, sign
     assert "20/20" in said  # the progress bar
 
 
+def test_the_film_covers_faces_where_it_is_asked_to(graph, stand, tmp_path):
+    process = start(graph, stand, tmp_path, privacy=True)
+    for number in range(5):
+        stand.frame(number)
+    stand.last_word(4)
+    code, said = graph.end(process)
+    assert code == 0, said
+    # Where no face is found (all keypoints lie in one place), the upper part of the box is covered.
+    face = film(tmp_path)[0][70:84, 30:60].astype(int)
+    assert np.abs(face - 40).min() > 10  # no pixel of the picture is left
+
+
 def test_the_type_hashes_in_the_bag_are_those_of_the_topics(graph, stand, tmp_path):
     process = start(graph, stand, tmp_path)
     stand.frame(0)
