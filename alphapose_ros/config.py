@@ -353,9 +353,9 @@ class TrackerConfig(Section):
         live=True,
     )
     motion_gate: float = setting(
-        9.49,
+        18.47,
         "Largest squared Mahalanobis distance of a box from where a track should be, for "
-        "embeddings to be compared; 9.49 holds 95 % of the right ones",
+        "embeddings to be compared; 18.47 holds 99.9 % of the right ones",
         low=0.0,
         high=1e6,
         live=True,
@@ -415,8 +415,180 @@ class TrackerConfig(Section):
 
 
 @dataclass(frozen=True)
+class FilterConfig(Section):
+    """Whom a robot does not care for."""
+
+    region: str = setting(
+        "",
+        "Where people count: corners of a polygon as x,y x,y ... in parts of the image's width and "
+        "height; the middle of a box must lie inside. Empty: everywhere",
+        live=True,
+    )
+    mask: str = setting(
+        "",
+        "Picture of what to ignore (own arm, mirrors): people whose boxes lie in its white parts "
+        "for the most do not count; it is brought to the size of the images. Empty: none",
+    )
+    max_people: int = setting(
+        0, "Most people who count, those of the largest boxes; 0: all", low=0, high=1000, live=True
+    )
+    min_keypoints: int = setting(
+        0, "Fewest keypoints that must be seen of somebody who counts", low=0, high=1000, live=True
+    )
+    keypoint_score: float = setting(
+        0.3, "Smallest score of a keypoint that is seen", low=0.0, high=1.0, live=True
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.corners  # checks them
+
+    @property
+    def corners(self) -> tuple[tuple[float, float], ...]:
+        """Corners x, y of the region, in [0, 1]; none where it is everywhere."""
+        pairs = [corner.split(",") for corner in self.region.split()]
+        try:
+            corners = tuple((float(x), float(y)) for x, y in pairs)
+            is_good = all(0 <= value <= 1 for corner in corners for value in corner)
+        except ValueError:  # no numbers, or not two
+            is_good = False
+        if pairs and not (is_good and len(pairs) >= 3):
+            raise ValueError(
+                f"region: {self.region!r} is not three or more corners x,y x,y x,y of numbers "
+                "from 0 to 1, parts of the image's width and height"
+            )
+        if pairs and len(set(corners)) < 3:
+            raise ValueError(f"region: {self.region!r} has no area: corners are equal")
+        return corners
+
+
+@dataclass(frozen=True)
+class LiftingConfig(Section):
+    """Where people stand, in metres."""
+
+    name: str = setting(
+        "none",
+        "What positions come from: depth images, the ground plane (camera height and pitch), auto "
+        "(depth, and where it says nothing, the ground), or none",
+        choices=("none", "depth", "ground", "auto"),
+    )
+    min_range_m: float = setting(0.3, "Nearest depth that counts", low=0.0, high=100.0, live=True)
+    max_range_m: float = setting(
+        10.0, "Farthest depth that counts", low=0.1, high=1000.0, live=True
+    )
+    keypoint_score: float = setting(
+        0.3, "Smallest score of a keypoint that is lifted", low=0.0, high=1.0, live=True
+    )
+    patch: float = setting(
+        0.015,
+        "Half the side of the patch of depth around a keypoint, in parts of the box's height",
+        low=0.0,
+        high=0.2,
+        live=True,
+    )
+    depth_noise: float = setting(
+        0.01,
+        "Standard deviation of depth, in parts of it at 1 m; it grows with the square of the range",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    slop_s: float = setting(
+        0.05, "Largest difference of the stamps of image and depth", low=0.0, high=10.0
+    )
+    wait_s: float = setting(
+        0.1, "Longest that an image waits for its depth; then it goes without", low=0.0, high=10.0
+    )
+    depth_registered: bool = setting(
+        True,
+        "Whether depth has the pixels of the image; otherwise it is brought there by "
+        "depth_camera_info and TF, or depth_offset",
+    )
+    depth_offset: str = setting(
+        "",
+        "Place of the depth camera seen from the image's, as x y z roll pitch yaw [m, rad], in "
+        "optical frames; empty: by TF",
+    )
+    camera_height_m: float = setting(
+        0.0, "Height of the camera above the ground; 0: by TF", low=0.0, high=100.0, live=True
+    )
+    camera_pitch_deg: float = setting(
+        0.0, "How far the camera looks down", low=-90.0, high=90.0, live=True
+    )
+    smoothing_hz: float = setting(
+        1.5,
+        "Cutoff of the one-euro filter of positions at rest; 0: none",
+        low=0.0,
+        high=100.0,
+        live=True,
+    )
+    smoothing_speed: float = setting(
+        0.5, "How much the cutoff grows with speed [Hz per m/s]", low=0.0, high=100.0, live=True
+    )
+
+
+@dataclass(frozen=True)
+class TargetConfig(Section):
+    """The one person whom a robot follows."""
+
+    select: str = setting(
+        "service",
+        "How the target is chosen: by ~/set_target only, or also by a hand that is held up",
+        choices=("service", "raised_hand"),
+        live=True,
+    )
+    raised_hand_s: float = setting(
+        3.0, "Seconds that a hand must be held up", low=0.1, high=60.0, live=True
+    )
+    predict_s: float = setting(
+        0.3,
+        "Seconds that a lost target's pose is predicted; then silence",
+        low=0.0,
+        high=5.0,
+        live=True,
+    )
+    confirmations: int = setting(
+        5,
+        "Frames in a row in which somebody must be the target's person, to be the target again",
+        low=1,
+        high=1000,
+        live=True,
+    )
+    max_speed_mps: float = setting(
+        4.0,
+        "Whoever would have had to be faster to get there is not the target",
+        low=0.1,
+        high=100.0,
+        live=True,
+    )
+    max_range_m: float = setting(
+        8.0, "Farthest person who can become the target", low=0.1, high=1000.0, live=True
+    )
+    file: str = setting(
+        "", "Where ~/enroll writes what the target looks like, and where a restarted node finds it"
+    )
+    tf_frame: str = setting("", "Name of a TF frame at the target; empty: none")
+
+
+@dataclass(frozen=True)
+class DiagnosticsConfig(Section):
+    """When the diagnostics warn."""
+
+    max_latency_s: float = setting(
+        1.0,
+        "Largest latency from stamp to publishing, in the median since the last report; 0: any",
+        low=0.0,
+        high=3600.0,
+        live=True,
+    )
+    min_rate_hz: float = setting(
+        0.0, "Smallest rate of processed images; 0: any", low=0.0, high=1000.0, live=True
+    )
+
+
+@dataclass(frozen=True)
 class OutputConfig(Section):
-    """What is shown; nothing here changes `poses` and `tracks`."""
+    """What is shown and told besides poses and tracks."""
 
     keypoint_score: float = setting(
         0.3, "Smallest score of a keypoint that is drawn", low=0.0, high=1.0, live=True
@@ -426,6 +598,15 @@ class OutputConfig(Section):
         "Seconds until RViz forgets a marker by itself; 0 = never",
         low=0.0,
         high=60.0,
+        live=True,
+    )
+    embeddings: bool = setting(
+        False, "Whether messages tell what people look like (re-ID embeddings)", live=True
+    )
+    privacy: bool = setting(
+        False,
+        "Whether overlays cover faces, and neither embeddings nor what is logged tells who "
+        "somebody is",
         live=True,
     )
 
@@ -445,9 +626,9 @@ class Config(Section):
     )
     autostart: bool = setting(True, "Whether the node configures and activates itself")
     image_reliability: str = setting(
-        "best_effort",
-        "Delivery of images; reliable loses nothing and waits longer",
-        choices=("best_effort", "reliable"),
+        "auto",
+        "Delivery of images: reliable loses nothing and waits longer; auto: as the camera offers",
+        choices=("auto", "best_effort", "reliable"),
     )
     image_transport: str = setting(
         "raw",
@@ -457,12 +638,33 @@ class Config(Section):
     image_timeout_s: float = setting(
         5.0, "Seconds without an image until the node warns", low=0.1, high=3600.0, live=True
     )
+    target_frame: str = setting(
+        "", "Frame in which positions are told (odom, map, base_link), by TF; empty: the camera's"
+    )
+    tf_timeout_s: float = setting(
+        0.1, "Longest that a frame waits for TF", low=0.0, high=10.0, live=True
+    )
+    process_every_frame: bool = setting(
+        False,
+        "Whether no image is left out, as for bags: delivery is reliable, images wait for each "
+        "other, and results come late where the networks are slower than the images",
+    )
+    queue_size: int = setting(
+        100,
+        "With process_every_frame: most images that wait, both in the middleware and in the node",
+        low=1,
+        high=10000,
+    )
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     pose: PoseConfig = field(default_factory=PoseConfig)
     suppression: SuppressionConfig = field(default_factory=SuppressionConfig)
+    filter: FilterConfig = field(default_factory=FilterConfig)
     reid: ReidConfig = field(default_factory=ReidConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    lifting: LiftingConfig = field(default_factory=LiftingConfig)
+    target: TargetConfig = field(default_factory=TargetConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
+    diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 
 
 def leaves(section: Section, prefix: str = "") -> dict[str, tuple[Any, Rules]]:

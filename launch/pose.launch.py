@@ -29,6 +29,7 @@ ARGUMENTS = {  # name: default, meaning
     "camera_info_topic": ("camera_info", "intrinsics of the camera"),
     "image_transport": ("", "raw, or compressed on image_topic/compressed; empty: as params_file"),
     "use_tracking": ("", "whether people are followed over time; empty: as params_file says"),
+    "use_reid": ("", "whether people are known again who come back; empty: as params_file says"),
     "device": ("", "auto, cpu, cuda or cuda:N; empty: as params_file says"),
     "model": ("", "pose weights by name; empty: as params_file says"),
     "rviz": ("false", "open RViz too"),
@@ -40,13 +41,16 @@ REFUSED = {  # what comes with other packages' launch files: default, why it is 
     "use_depth": ("false", "this version does not use depth images"),
     "depth_topic": ("", "this version does not use depth images"),
     "depth_camera_info_topic": ("", "this version does not use depth images"),
-    "use_reid": ("false", "this version does not recognise people who come back"),
 }
 OVERRIDES = {  # argument: parameter of the node, type
     "autostart": ("autostart", bool),
     "image_transport": ("image_transport", str),
     "device": ("device", str),
     "model": ("pose.model", str),
+}
+SWITCHES = {  # argument: parameter of the node, its value where true, and where false
+    "use_tracking": ("tracker.name", "msim", "none"),
+    "use_reid": ("reid.name", "small", "none"),
 }
 
 
@@ -57,13 +61,13 @@ def given(context: LaunchContext) -> dict[str, ParameterValue | str]:
         for argument, (parameter, kind) in OVERRIDES.items()
         if LaunchConfiguration(argument).perform(context)
     }
-    use_tracking = LaunchConfiguration("use_tracking").perform(context)
-    if use_tracking:
-        chosen["tracker.name"] = "msim" if is_true(use_tracking) else "none"
+    for argument, (parameter, when_true, when_false) in SWITCHES.items():
+        if text := LaunchConfiguration(argument).perform(context):
+            chosen[parameter] = when_true if is_true(argument, text) else when_false
     return chosen
 
 
-def is_true(text: str) -> bool:
+def is_true(argument: str, text: str) -> bool:
     """Read a boolean as YAML and ROS parameters write it.
 
     Raises:
@@ -71,7 +75,7 @@ def is_true(text: str) -> bool:
     """
     value = yaml.safe_load(text)
     if not isinstance(value, bool):
-        raise ValueError(f"{text!r} is neither true nor false")
+        raise ValueError(f"{argument}:={text}: neither true nor false")
     return value
 
 
@@ -133,6 +137,7 @@ def generate_launch_description() -> LaunchDescription:
                 package="rviz2",
                 executable="rviz2",
                 namespace=LaunchConfiguration("namespace"),
+                output="screen",
                 arguments=["-d", LaunchConfiguration("rviz_config")],
                 parameters=[{"use_sim_time": LaunchConfiguration("use_sim_time")}],
             ),

@@ -1,4 +1,7 @@
-"""Launch files and RViz layout agree with the node; the real launch system runs where it is."""
+"""Launch files and RViz layouts agree with the node; the real launch system runs where it is.
+
+Every argument is tried with the real launch system by tools/check_launch.sh.
+"""
 
 from __future__ import annotations
 
@@ -43,32 +46,40 @@ def keys(file: str, name: str) -> list[str]:
     return [ast.literal_eval(key) for key in constant(file, name).keys]
 
 
-@pytest.fixture(scope="module")
-def layout():
-    return yaml.safe_load((FOLDER.parent / "rviz/pose.rviz").read_text())["Visualization Manager"]
+@pytest.fixture(scope="module", params=sorted(FOLDER.parent.glob("rviz/*")), ids=lambda p: p.name)
+def layout(request):
+    return yaml.safe_load(request.param.read_text())["Visualization Manager"]
+
+
+def subscribing(displays):
+    """All displays that subscribe to a topic, those in groups too."""
+    for display in displays:
+        if "Topic" in display:
+            yield display
+        yield from subscribing(display.get("Displays", []))
 
 
 def test_rviz_shows_topics_that_the_node_publishes(layout):
-    shown = [display for display in layout["Displays"] if "Topic" in display]
-    assert {display["Topic"]["Value"] for display in shown} == {"overlay", "markers"}
-    for display in shown:
+    displays = list(subscribing(layout["Displays"]))
+    assert "markers" in {display["Topic"]["Value"] for display in displays}
+    for display in displays:
         topic = TOPICS[display["Topic"]["Value"]]
         assert not topic.is_input
         assert topic.type == SHOWN_AS[display["Class"]]
 
 
 def test_rviz_asks_for_no_more_than_the_node_offers(layout):
-    for display in layout["Displays"]:
-        if "Topic" in display:
-            topic = TOPICS[display["Topic"]["Value"]]
-            assert topic.is_reliable or display["Topic"]["Reliability Policy"] == "Best Effort"
-            assert topic.is_latched or display["Topic"]["Durability Policy"] == "Volatile"
+    for display in subscribing(layout["Displays"]):
+        topic = TOPICS[display["Topic"]["Value"]]
+        assert topic.is_reliable or display["Topic"]["Reliability Policy"] == "Best Effort"
+        assert topic.is_latched or display["Topic"]["Durability Policy"] == "Volatile"
 
 
-def test_rviz_looks_at_the_frame_of_the_video_source(layout):
+def test_the_layout_of_the_demo_looks_at_the_frame_of_the_video_source():
+    layout = yaml.safe_load((FOLDER.parent / "rviz/pose.rviz").read_text())
     source = Path(video_source.__file__).read_text()
     (frame_id,) = re.findall(r'"frame_id", "(\w+)"', source)
-    assert layout["Global Options"]["Fixed Frame"] == frame_id
+    assert layout["Visualization Manager"]["Global Options"]["Fixed Frame"] == frame_id
 
 
 @pytest.mark.parametrize("file", sorted(path.name for path in FOLDER.glob("*.py")))
@@ -76,7 +87,8 @@ def test_every_argument_is_declared_and_used(file):
     text = (FOLDER / file).read_text()
     used = set(re.findall(r'LaunchConfiguration\("(\w+)"\)', text))
     if file == "pose.launch.py":
-        assert set(keys(file, "ARGUMENTS")) == used | set(keys(file, "OVERRIDES"))
+        parameters = {*keys(file, "OVERRIDES"), *keys(file, "SWITCHES")}
+        assert set(keys(file, "ARGUMENTS")) == used | parameters
     else:
         assert set(keys(file, "ARGUMENTS")) <= used
         assert used <= {*keys(file, "ARGUMENTS"), *keys("pose.launch.py", "ARGUMENTS")}
@@ -89,10 +101,19 @@ def test_arguments_override_settings_that_exist():
         assert type(settings[parameter][0]).__name__ == kind
 
 
+def test_switches_choose_what_can_be_chosen():
+    settings = leaves(Config())
+    for value in constant("pose.launch.py", "SWITCHES").values:
+        parameter, *states = ast.literal_eval(value)
+        default, rules = settings[parameter]
+        assert set(states) <= set(rules.choices)
+        assert states == [default, "none"]  # true: as it comes
+
+
 def test_an_argument_that_overrides_is_empty_unless_given():
     arguments = constant("pose.launch.py", "ARGUMENTS")
     defaults = dict(zip(keys("pose.launch.py", "ARGUMENTS"), arguments.values, strict=True))
-    for name in keys("pose.launch.py", "OVERRIDES"):
+    for name in (*keys("pose.launch.py", "OVERRIDES"), *keys("pose.launch.py", "SWITCHES")):
         assert ast.literal_eval(defaults[name].elts[0]) == ""
 
 
@@ -155,7 +176,7 @@ def test_the_arguments_have_the_names_that_other_launch_files_use():
     [
         ("use_depth:=true", "use_depth:=true: this version does not use depth images"),
         ("container_name:=box", "nodes in Python cannot be composed"),
-        ("use_tracking:=perhaps", "'perhaps' is neither true nor false"),
+        ("use_tracking:=perhaps", "use_tracking:=perhaps: neither true nor false"),
     ],
 )
 def test_launch_refuses_what_would_have_no_effect(argument, reason):
@@ -163,3 +184,30 @@ def test_launch_refuses_what_would_have_no_effect(argument, reason):
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode != 0
     assert reason in ended.stdout + ended.stderr
+
+
+def test_the_example_gives_arguments_that_there_are():
+    text = (FOLDER.parent / "docs/launch.md").read_text()
+    (code,) = re.findall(r"```python\n# two_cameras.launch.py\n(.*?)```", text, re.DOTALL)
+    tree = ast.parse(code)
+    (common,) = (
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "common"
+    )
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    people = [call for call in calls if ast.unparse(call.func) == "people_seen_by"]
+    given = {ast.literal_eval(key) for key in common.keys}
+    given |= {keyword.arg for call in people for keyword in call.keywords}
+    assert len(people) == 2
+    assert given <= set(keys("pose.launch.py", "ARGUMENTS"))
+
+
+def test_every_argument_is_tried_by_the_script():
+    """The script itself finds out what it leaves out, where there is a launch system."""
+    checks = (FOLDER.parent / "tools/launch_checks.py").read_text()
+    names = {name for file in ("pose", "demo") for name in keys(f"{file}.launch.py", "ARGUMENTS")}
+    names |= set(keys("pose.launch.py", "REFUSED"))
+    assert {
+        name for name in names if f" {name}" not in checks and f'"{name}' not in checks
+    } == set()

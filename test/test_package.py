@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -79,6 +80,47 @@ def test_every_node_is_a_program(root):
     nodes = (root / "alphapose_ros/nodes").glob("*.py")
     programs = [path.stem for path in nodes if "def main(" in path.read_text()]
     assert sorted(installed.split()) == sorted(programs)
+
+
+ROS = re.compile(r"\w+_(msgs|srvs|interfaces)|rclpy|launch|launch_ros|cv_bridge|message_filters")
+OPTIONAL = {"foxglove_msgs"}  # for those who have Foxglove
+
+
+def imported(root):
+    """The ROS packages that the nodes and launch files import."""
+    files = [*(root / "alphapose_ros").rglob("*.py"), *(root / "launch").glob("*.py")]
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text()))]
+    modules = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    modules += [
+        alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
+    ]
+    return {name for module in modules if ROS.fullmatch(name := module.partition(".")[0])}
+
+
+def declared(root, *kinds):
+    """The packages that package.xml depends on in one of these ways."""
+    text = (root / "package.xml").read_text()
+    return set(re.findall(rf"<(?:{'|'.join(kinds)})>(\w+)<", text))
+
+
+def test_what_is_imported_is_declared(root):
+    assert imported(root) - OPTIONAL <= declared(root, "depend", "exec_depend")
+
+
+def test_no_message_package_is_declared_for_nothing(root):
+    compiled = re.search(r"DEPENDENCIES (.+)\n", (root / "CMakeLists.txt").read_text()).group(1)
+    messages = {name for name in declared(root, "exec_depend") if ROS.fullmatch(name)}
+    assert messages - imported(root) <= {
+        "cv_bridge",
+        "message_filters",
+    }  # of whoever has a full ROS
+    assert declared(root, "depend") == set(compiled.split())
+
+
+def test_messages_can_be_compiled_by_what_is_declared(root):
+    found = set(re.findall(r"find_package\((\w+)", (root / "CMakeLists.txt").read_text()))
+    assert found == declared(root, "buildtool_depend", "depend") | {"ament_cmake_pytest"}
+    assert "ament_cmake_pytest" in declared(root, "test_depend")
 
 
 @pytest.fixture(scope="module")
