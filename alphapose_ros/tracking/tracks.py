@@ -164,7 +164,10 @@ class TrackTable:
 
 
 def to_tracks(table: TrackTable, people: Poses, stamp_ns: int) -> Tracks:
-    """Write all tracks down; those not seen in ``people`` get their predicted box."""
+    """Write all tracks down; those not seen in ``people`` get their predicted box.
+
+    Embeddings are those that people bring, else what tracks have looked like, NaN where in doubt.
+    """
     own = table.rows
     is_seen = own["row"] != NOBODY
     rows = own["row"]
@@ -181,6 +184,9 @@ def to_tracks(table: TrackTable, people: Poses, stamp_ns: int) -> Tracks:
     )
     if people.embeddings is not None:
         poses = replace(poses, embeddings=spread(people.embeddings, rows, np.nan))
+    elif table.embeddings.shape[1]:
+        is_sure = ~own["is_doubted"][:, None]
+        poses = replace(poses, embeddings=np.where(is_sure, table.embeddings, np.nan))
     return Tracks(
         poses=poses,
         ids=own["id"].copy(),

@@ -72,6 +72,14 @@ def test_who_is_found_again_is_named_once_a_look_says_so():
     assert (tracks.ids.tolist(), tracks.person_ids.tolist()) == ([1], [1])
 
 
+def test_what_a_track_looks_like_is_told_unless_it_is_in_doubt():
+    walk = Walk()
+    tracks = walk.see(person(), UNKNOWN)
+    assert np.isnan(tracks.poses.embeddings).all()
+    tracks = walk.see(person(), SELF)
+    np.testing.assert_allclose(tracks.poses.embeddings, [SELF], atol=1e-6)
+
+
 def test_a_stranger_in_the_place_of_who_was_lost_gets_a_track_of_his_own():
     walk = Walk()
     walk.see(person(), UNKNOWN)
