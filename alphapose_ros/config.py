@@ -488,7 +488,8 @@ class LiftingConfig(Section):
     )
     depth_noise: float = setting(
         0.01,
-        "Standard deviation of depth, in parts of it at 1 m; it grows with the square of the range",
+        "Largest standard deviation of depth that is assumed, in parts of it at 1 m (it grows with "
+        "the square of the range); smaller where the depth on the trunk says so",
         low=0.0,
         high=1.0,
         live=True,
@@ -662,7 +663,6 @@ class Config(Section):
     reid: ReidConfig = field(default_factory=ReidConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
-    target: TargetConfig = field(default_factory=TargetConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "alphapose_ros"
 LAYERS = [  # a module imports from its own row and from those above it
     "frame skeletons config boxes keypoints matching images mailbox zoo checkpoints files devices "
     "runtimes architectures darknet downloads zoo_table",
-    "detection pose suppression reid tracking lifting messages",
+    "detection pose suppression reid tracking lifting following messages filters conversions",
     "pipeline models",
     "io offline training evaluation",
     "nodes cli",
@@ -25,6 +25,7 @@ BASE_NEEDS = {  # what files of the first row import besides NumPy and the stand
     "checkpoints": {"torch", "safetensors"},
     "config": {"yaml"},
     "darknet": {"torch"},
+    "images": {"cv2"},  # mosaics and YUV
     "matching": {"scipy"},
     "runtimes": {"onnxruntime"},
 }
