@@ -568,7 +568,6 @@ class TargetConfig(Section):
     file: str = setting(
         "", "Where ~/enroll writes what the target looks like, and where a restarted node finds it"
     )
-    tf_frame: str = setting("", "Name of a TF frame at the target; empty: none")
 
 
 @dataclass(frozen=True)
@@ -577,7 +576,8 @@ class DiagnosticsConfig(Section):
 
     max_latency_s: float = setting(
         1.0,
-        "Largest latency from stamp to publishing, in the median since the last report; 0: any",
+        "Largest age of images when they come, and largest time from then to publishing, both in "
+        "the median since the last report; 0: any",
         low=0.0,
         high=3600.0,
         live=True,
@@ -602,7 +602,9 @@ class OutputConfig(Section):
         live=True,
     )
     embeddings: bool = setting(
-        False, "Whether messages tell what people look like (re-ID embeddings)", live=True
+        False,
+        "Whether `tracks` tells what people look like (re-ID embeddings), where it is known",
+        live=True,
     )
     privacy: bool = setting(
         False,
@@ -663,6 +665,8 @@ class Config(Section):
     reid: ReidConfig = field(default_factory=ReidConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
+    target: TargetConfig = field(default_factory=TargetConfig)
+    target: TargetConfig = field(default_factory=TargetConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 

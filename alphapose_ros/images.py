@@ -176,7 +176,10 @@ def decompress(data: Bytes, name: str) -> np.ndarray:
         raise ValueError(f"{what} breaks off before its end; check the camera driver")
     is_mosaic = original in BAYER and "bgr" not in stored and "rgb" not in stored
     flag = cv2.IMREAD_UNCHANGED if is_mosaic else cv2.IMREAD_COLOR
-    picture = cv2.imdecode(np.frombuffer(file, np.uint8), flag)
+    try:
+        picture = cv2.imdecode(np.frombuffer(file, np.uint8), flag)
+    except cv2.error:  # more pixels than OpenCV reads, as a damaged header may say
+        raise ValueError(f"{what} is damaged or too large; check the camera driver") from None
     if picture is None:
         raise ValueError(f"{what} is damaged; check the camera driver")
     if is_mosaic and picture.ndim == 2:

@@ -14,13 +14,16 @@ from alphapose_ros.detection import Finder, build_detector
 from alphapose_ros.devices import pick_compute
 from alphapose_ros.filters import PeopleFilter
 from alphapose_ros.frame import Detections, Frame, Poses, Tracks
+from alphapose_ros.lifting import Ground, build_lifter
 from alphapose_ros.pose import build_estimator
 from alphapose_ros.reid import build_reid
 from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.suppression import pose_nms
 from alphapose_ros.tracking import build_tracker
 from alphapose_ros.tracking.embedding import EmbeddingSpace
+from alphapose_ros.tracking.gallery import Gallery
 from alphapose_ros.tracking.ids import Ids
+from alphapose_ros.tracking.msim import MsimTracker
 
 JUMP_BACK_S = 1.0  # a bag that begins anew, and not just images out of order
 
@@ -52,7 +55,7 @@ class Laps:
 
 
 class Pipeline:
-    """Detect, estimate poses, suppress doubles, track: the same for topics, bags and videos.
+    """Detect, estimate poses, suppress doubles, track, lift: for topics, bags and videos alike.
 
     In between, those who do not count are left out.
 
@@ -80,6 +83,7 @@ class Pipeline:
             self._embedder.max_distance, self._embedder.digest
         )
         self._tracker = build_tracker(config.tracker, ids, space)
+        self._lifter = build_lifter(config.lifting)
         self._stamp_ns: int | None = None
 
     @property
@@ -87,15 +91,24 @@ class Pipeline:
         """The skeleton of all poses that come out."""
         return self._estimator.skeleton
 
+    @property
+    def gallery(self) -> Gallery | None:
+        """Who is known by looks; None where nobody can be known again."""
+        return self._tracker.gallery if isinstance(self._tracker, MsimTracker) else None
+
     def __call__(self, frame: Frame) -> Tracks:
         """Return the people of one frame; frames come in the order of their stamps."""
         return self.run(frame).tracks
 
-    def run(self, frame: Frame) -> Result:
+    def run(self, frame: Frame, ground: Ground | None = None) -> Result:
         """Return poses, tracks and durations of one frame.
 
         Where the stamp goes back by more than a second (a bag begins anew), tracking starts
         afresh.
+
+        Args:
+            frame: with camera, and depth where there is any, for positions in metres.
+            ground: that people stand on in this frame; by default that of the settings, if any.
         """
         laps = Laps()
         people = self._find(frame.image, frame.index)
@@ -109,6 +122,9 @@ class Pipeline:
         laps.end("suppress")
         tracks = self._track(poses, frame.image, frame.stamp_ns)
         laps.end("track")
+        if self._lifter is not None:
+            tracks = _without_empty_column(self._lifter(tracks, frame, ground))
+            laps.end("lift")
         found = found if counts.all() else _with_others(found, people, counts)
         return Result(poses=poses, tracks=tracks, stage_ms=laps.ms, found=found)
 
@@ -120,6 +136,8 @@ class Pipeline:
     def reset(self) -> None:
         """Forget all people seen so far."""
         self._tracker.reset()
+        if self._lifter is not None:
+            self._lifter.reset()
         self._stamp_ns = None
 
     def keep(self) -> None:
@@ -137,6 +155,8 @@ class Pipeline:
             self._detector.config = config.detector
         self._filter.config = config.filter
         self._tracker.config = config.tracker
+        if self._lifter is not None:
+            self._lifter.config = config.lifting
 
     def _track(self, poses: Poses, image: np.ndarray, stamp_ns: int) -> Tracks:
         back_s = 0.0 if self._stamp_ns is None else (self._stamp_ns - stamp_ns) / 1e9
@@ -154,6 +174,14 @@ class Pipeline:
         return self._tracker.update(
             poses, stamp_ns, lambda rows: embedder(image, poses[rows]), image
         )
+
+
+def _without_empty_column(tracks: Tracks) -> Tracks:
+    """Return tracks without 3-D keypoints where none of them is known."""
+    lifted = tracks.poses.keypoints_3d
+    if lifted is None or np.isfinite(lifted).any():
+        return tracks
+    return replace(tracks, poses=replace(tracks.poses, keypoints_3d=None))
 
 
 def _with_others(poses: Poses, people: Detections, counts: np.ndarray) -> Poses:

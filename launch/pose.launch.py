@@ -30,6 +30,11 @@ ARGUMENTS = {  # name: default, meaning
     "image_transport": ("", "raw, or compressed on image_topic/compressed; empty: as params_file"),
     "use_tracking": ("", "whether people are followed over time; empty: as params_file says"),
     "use_reid": ("", "whether people are known again who come back; empty: as params_file says"),
+    "use_depth": ("", "whether people are placed in metres; empty: as params_file says"),
+    "depth_topic": ("depth", "depth of the images, registered to them if params_file says nothing"),
+    "depth_camera_info_topic": ("depth_camera_info", "intrinsics of depth that is not registered"),
+    "target_frame": ("", "frame of positions, by TF (odom, map); empty: as params_file says"),
+    "target_file": ("", "what the person to follow looks like; empty: as params_file says"),
     "device": ("", "auto, cpu, cuda or cuda:N; empty: as params_file says"),
     "model": ("", "pose weights by name; empty: as params_file says"),
     "rviz": ("false", "open RViz too"),
@@ -38,19 +43,19 @@ ARGUMENTS = {  # name: default, meaning
 REFUSED = {  # what comes with other packages' launch files: default, why it is all one can choose
     "use_composition": ("false", "nodes in Python cannot be composed"),
     "container_name": ("", "nodes in Python cannot be composed"),
-    "use_depth": ("false", "this version does not use depth images"),
-    "depth_topic": ("", "this version does not use depth images"),
-    "depth_camera_info_topic": ("", "this version does not use depth images"),
 }
 OVERRIDES = {  # argument: parameter of the node, type
     "autostart": ("autostart", bool),
     "image_transport": ("image_transport", str),
     "device": ("device", str),
     "model": ("pose.model", str),
+    "target_frame": ("target_frame", str),
+    "target_file": ("target.file", str),
 }
 SWITCHES = {  # argument: parameter of the node, its value where true, and where false
     "use_tracking": ("tracker.name", "msim", "none"),
     "use_reid": ("reid.name", "small", "none"),
+    "use_depth": ("lifting.name", "auto", "none"),
 }
 
 
@@ -108,6 +113,8 @@ def start_node(context: LaunchContext) -> list[Node]:
             remappings=[
                 ("image", LaunchConfiguration("image_topic")),
                 ("camera_info", LaunchConfiguration("camera_info_topic")),
+                ("depth", LaunchConfiguration("depth_topic")),
+                ("depth_camera_info", LaunchConfiguration("depth_camera_info_topic")),
             ],
             arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
             respawn=LaunchConfiguration("use_respawn"),

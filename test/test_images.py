@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 
 import cv2
 import numpy as np
@@ -337,3 +338,17 @@ def test_what_follows_the_end_of_a_file_is_no_harm(ending):
 def test_bad_files_are_refused_with_the_reason(file, name, message):
     with pytest.raises(ValueError, match=message):
         decompress(file, name)
+
+
+def test_a_header_that_tells_of_absurdly_many_pixels_is_bad_input():
+    def chunk(kind, data):
+        checksum = zlib.crc32(kind + data).to_bytes(4, "big")
+        return len(data).to_bytes(4, "big") + kind + data + checksum
+
+    sides = (40000).to_bytes(4, "big")
+    header = chunk(b"IHDR", sides + sides + bytes((8, 2, 0, 0, 0)))
+    data = chunk(b"IDAT", zlib.compress(bytes(10)))
+    file = b"\x89PNG\r\n\x1a\n" + header + data + chunk(b"IEND", b"")
+    message = f"of {len(file)} bytes, format 'png', is damaged or too large; check the camera"
+    with pytest.raises(ValueError, match=message):
+        decompress(file, "png")

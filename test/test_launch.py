@@ -107,7 +107,8 @@ def test_switches_choose_what_can_be_chosen():
         parameter, *states = ast.literal_eval(value)
         default, rules = settings[parameter]
         assert set(states) <= set(rules.choices)
-        assert states == [default, "none"]  # true: as it comes
+        wanted = "auto" if default == "none" else default
+        assert states == [wanted, "none"]  # true: as it comes, or where that is off, by itself
 
 
 def test_an_argument_that_overrides_is_empty_unless_given():
@@ -161,7 +162,7 @@ def test_launch_starts_the_node_and_ends_on_ctrl_c(tmp_path, monkeypatch):
 NAMES = """
 namespace use_sim_time params_file autostart use_composition container_name use_respawn log_level
 image_topic camera_info_topic depth_topic depth_camera_info_topic image_transport use_depth
-use_tracking use_reid device model rviz rviz_config
+use_tracking use_reid target_frame target_file device model rviz rviz_config
 """
 
 
@@ -174,9 +175,9 @@ def test_the_arguments_have_the_names_that_other_launch_files_use():
 @pytest.mark.parametrize(
     ("argument", "reason"),
     [
-        ("use_depth:=true", "use_depth:=true: this version does not use depth images"),
         ("container_name:=box", "nodes in Python cannot be composed"),
         ("use_tracking:=perhaps", "use_tracking:=perhaps: neither true nor false"),
+        ("use_depth:=perhaps", "use_depth:=perhaps: neither true nor false"),
     ],
 )
 def test_launch_refuses_what_would_have_no_effect(argument, reason):
@@ -206,7 +207,8 @@ def test_the_example_gives_arguments_that_there_are():
 def test_every_argument_is_tried_by_the_script():
     """The script itself finds out what it leaves out, where there is a launch system."""
     checks = (FOLDER.parent / "tools/launch_checks.py").read_text()
-    names = {name for file in ("pose", "demo") for name in keys(f"{file}.launch.py", "ARGUMENTS")}
+    files = ("pose", "pose_rgbd", "follow", "demo")
+    names = {name for file in files for name in keys(f"{file}.launch.py", "ARGUMENTS")}
     names |= set(keys("pose.launch.py", "REFUSED"))
     assert {
         name for name in names if f" {name}" not in checks and f'"{name}' not in checks

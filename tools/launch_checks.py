@@ -32,6 +32,7 @@ from alphapose_ros.msg import PoseArray
 ROOT = Path(__file__).resolve().parents[1]
 PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 POSE, DEMO = "pose.launch.py", "demo.launch.py"
+RGBD, FOLLOW = "pose_rgbd.launch.py", "follow.launch.py"
 QUICK = {"device": "cpu", "threads": 1, "detector.name": "hog"}
 WAITING = "active, waiting for images on "
 SHORT = 300  # characters of what was found that are shown
@@ -40,11 +41,9 @@ FORMS = {"pose.input_size": "256x192", "filter.region": "0,0 1,0 1,1"}  # texts 
 REFUSED = {
     "use_composition:=true": "nodes in Python cannot be composed",
     "container_name:=box": "nodes in Python cannot be composed",
-    "use_depth:=true": "this version does not use depth images",
-    "depth_topic:=depth": "this version does not use depth images",
-    "depth_camera_info_topic:=depth_info": "this version does not use depth images",
     "use_tracking:=perhaps": "neither true nor false",
     "use_reid:=perhaps": "neither true nor false",
+    "use_depth:=perhaps": "neither true nor false",
 }
 
 
@@ -205,6 +204,9 @@ def empty_arguments(bench: Bench) -> None:
         "model": ("another", "pose.model", "another"),
         "use_tracking": ("true", "tracker.name", "msim"),
         "use_reid": ("true", "reid.name", "small"),
+        "use_depth": ("false", "lifting.name", "none"),
+        "target_frame": ("map", "target_frame", "map"),
+        "target_file": ("me.npz", "target.file", "me.npz"),
     }
     arguments = {argument: value for argument, (value, _, _) in given.items()}
     with bench.launch(POSE, params_file=file, **arguments):
@@ -270,6 +272,46 @@ def rviz(bench: Bench) -> None:
         (call,) = re.findall(r"called: rviz2 (.*)", run.said)
         bench.check(f"{POSE} rviz_config", "is opened", "-d /tmp/mine.rviz" in call, call)
         bench.check(f"{POSE} namespace", "RViz is in it", "__ns:=/front" in call, call)
+
+
+def depth(bench: Bench) -> None:
+    """A camera with depth, and one that a robot follows somebody by."""
+    topics = {"depth_topic": "/camera/depth", "depth_camera_info_topic": "/camera/depth_info"}
+    settings = {"params_file": bench.parameter_file(QUICK)}
+    for file in (POSE, RGBD):
+        given = settings | topics | ({"use_depth": "true"} if file == POSE else {})
+        with bench.launch(file, **given) as run:
+            run.says(WAITING)
+            bench.graph.sees("/pose_node")
+            until(lambda: set(topics.values()) <= bench.graph.subscriptions("/pose_node"), 10)
+            seen = bench.graph.subscriptions("/pose_node")
+            for argument, topic in topics.items():
+                bench.check(f"{file} {argument}", f"{topic} is subscribed to", topic in seen, seen)
+            found = bench.parameters("/pose_node")["lifting.name"]
+            bench.check(f"{file} use_depth", "lifting.name is auto", found == "auto", found)
+    settings = {"params_file": bench.parameter_file(QUICK | {"autostart": False})}
+    wanted = {  # argument of follow.launch.py: parameter, value by default, another, value then
+        "use_depth": ("lifting.name", "auto", "false", "none"),
+        "use_tracking": ("tracker.name", "msim", "false", "none"),
+        "use_reid": ("reid.name", "small", "false", "none"),
+        "target_frame": ("target_frame", "odom", "map", "map"),
+        "target_file": ("target.file", "", "me.npz", "me.npz"),
+    }
+    changed = {name: value for name, (_, _, value, _) in wanted.items()}
+    for arguments in ({}, changed):
+        with bench.launch(FOLLOW, **settings, **arguments):
+            found = bench.parameters("/pose_node")
+        for name, (parameter, default, value, then) in wanted.items():
+            right, seen = (then if arguments else default), found[parameter]
+            what = f"{value if arguments else 'not given'}: {parameter} is {right!r}"
+            bench.check(f"{FOLLOW} {name}", what, seen == right, seen)
+    share = bench.folder / "install/alphapose_ros/share/alphapose_ros"
+    for file in (RGBD, FOLLOW):
+        with bench.launch(file, **settings, rviz="true") as run:
+            run.says("called: rviz2")
+            (call,) = re.findall(r"called: rviz2 (.*)", run.said)
+            is_ours = f"-d {share.resolve()}/rviz/pose_3d.rviz" in call
+            bench.check(f"{file} rviz_config", "by default that of space", is_ours, call)
 
 
 def refusals(bench: Bench) -> None:
@@ -366,6 +408,7 @@ RUNS: tuple[Callable[[Bench], None], ...] = (
     switches_off,
     respawn,
     rviz,
+    depth,
     refusals,
     demo,
     two_cameras,

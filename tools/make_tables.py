@@ -46,9 +46,14 @@ def topics() -> str:
     )
 
 
+OFFERED = ("image", "depth")  # by default
+
+
 def delivery(topic: Topic) -> str:
     """Return the quality of service in words: reliability, durability, depth."""
     reliability = "reliable" if topic.is_reliable else "best effort"
+    if topic.name in OFFERED:
+        reliability = "as the camera offers"
     return ", ".join([reliability, *["latched"] * topic.is_latched, str(topic.depth)])
 
 
@@ -148,6 +153,8 @@ TABLES = {
     "services": services,
     "parameters": parameters,
     "pose.launch.py": lambda: arguments("pose.launch.py"),
+    "pose_rgbd.launch.py": lambda: arguments("pose_rgbd.launch.py"),
+    "follow.launch.py": lambda: arguments("follow.launch.py"),
     "demo.launch.py": lambda: arguments("demo.launch.py"),
     "refused": refused,
     "video_source": lambda: declared(VideoSourceNode),

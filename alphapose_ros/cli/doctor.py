@@ -30,6 +30,9 @@ LONGEST_S = 600.0
 TAIL_LINES = 3
 SIZE = (720, 1280)  # of the picture on which the networks are tried: height, width
 RUNS = 3
+SEE_SETTINGS = (
+    "`alphapose config` prints all settings, as --config takes them; --set takes their names"
+)
 SOURCE_ROS = "Source ROS 2 (source /opt/ros/jazzy/setup.bash), or activate the .venv of `make env`"
 
 
@@ -125,7 +128,8 @@ def examine_machine(settings: Callable[[], Config]) -> Iterator[Finding]:
     try:
         config = settings()
     except (ValueError, OSError, KeyError) as error:
-        yield Finding(FAIL, "settings", str(error.args[0] if error.args else error))
+        message = error.args[0] if isinstance(error, KeyError) else str(error)
+        yield Finding(FAIL, "settings", message, SEE_SETTINGS)
         return
     device = judge_device(config)
     yield device
@@ -198,9 +202,7 @@ def _judge_weights(name: str, task: str) -> Finding:
     if is_embedded(weights):
         known = "it comes with the package"
     else:
-        known = (
-            "its hash is right" if models.known_hash(weights, file) else "its hash is not known"
-        )
+        known = "its hash is right" if models.known_hash(weights, file) else "its hash is not known"
     return Finding(
         OK, "weights", f"{name} ({task}): the file is there, {known}", values={"file": str(file)}
     )

@@ -149,7 +149,9 @@ class BagWriter:
         if overwrite:
             remove_bag(self.path)
         if self.path.exists():
-            raise BagError(f"{self.path} exists; delete it, give another path or allow overwriting")
+            raise BagError(
+                f"{self.path} exists; delete it, give another path or set overwrite:=true"
+            )
         self._types = message_types(definitions)
         self._connections: dict[tuple[str, str], Connection] = {}
         self._writer: Writer | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from alphapose_ros.frame import Poses
+from alphapose_ros.frame import Poses, Tracks
 from alphapose_ros.skeletons import Skeleton
 
 FILL = (64, 64, 64)  # blue, green, red
@@ -122,3 +124,18 @@ def _places(seen: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
 def _extent(points: np.ndarray) -> float:
     """Return the longer side of the box around (P, 2) points, 0 for less than two."""
     return float(np.ptp(points, axis=0).max()) if len(points) > 1 else 0.0
+
+
+def without_faces(tracks: Tracks) -> Tracks:
+    """Return tracks whose keypoints of the face are absent, for pictures made of keypoints."""
+    poses = tracks.poses
+    if "face" not in poses.skeleton.groups:
+        return tracks
+    face = poses.skeleton.group("face")
+    keypoints = poses.keypoints.copy()
+    keypoints[:, face] = (np.nan, np.nan, 0)
+    lifted = poses.keypoints_3d
+    if lifted is not None:
+        lifted = lifted.copy()
+        lifted[:, face] = np.nan
+    return replace(tracks, poses=replace(poses, keypoints=keypoints, keypoints_3d=lifted))

@@ -117,7 +117,8 @@ class Evidence:
     limits: DiagnosticsConfig
     recent: Counts = field(default_factory=Counts)  # since the last report
     problem: str = ""  # with the input
-    age_ms: float = float("nan")  # of the images when they came, median
+    is_silent: bool = False  # for longer than image_timeout_s
+    age_ms: float = float("nan")  # of the last images when they came, median
     latency_ms: float = float("nan")  # of those processed since the last report, median
     input_hz: float = float("nan")  # at most, lately; NaN: not known yet
     output_hz: float = float("nan")
@@ -128,7 +129,8 @@ def judge_input(seen: Evidence) -> Judgement:
     """Say how well images come."""
     limits = seen.limits
     if seen.problem:
-        return Judgement(WARN if seen.recent.received else ERROR, seen.problem)
+        is_mute = seen.is_silent and not seen.recent.received
+        return Judgement(ERROR if is_mute else WARN, seen.problem)
     if seen.age_ms < -1e3 * AHEAD_S:
         return Judgement(
             WARN,
@@ -191,8 +193,18 @@ def judge_memory(figures: Mapping[str, float]) -> Judgement:
     return Judgement(OK, "enough memory")
 
 
+def judge_broken_gpu(error: RuntimeError) -> Judgement:
+    """Say what to do about a GPU that does not answer."""
+    what = str(error).partition("\n")[0]  # after it PyTorch tells how to debug
+    return Judgement(
+        ERROR,
+        f"the GPU does not answer ({what}): start the node anew; if that does not help, see "
+        "`nvidia-smi` and the kernel's log, or choose another device",
+    )
+
+
 def memory() -> dict[str, float]:
-    """Return what the process takes and what is left [MB], as far as the system tells."""
+    """Return what the process takes and what is left [MB], as far as the system tells; no GPU."""
     own = _kilobytes(Path("/proc/self/status"))
     machine = _kilobytes(Path("/proc/meminfo"))
     names = {
@@ -201,8 +213,7 @@ def memory() -> dict[str, float]:
         "free_mb": machine.get("MemAvailable"),
         "total_mb": machine.get("MemTotal"),
     }
-    known = {name: value * 1024 / 1e6 for name, value in names.items() if value is not None}
-    return known | _gpu_memory()
+    return {name: value * 1024 / 1e6 for name, value in names.items() if value is not None}
 
 
 def _kilobytes(file: Path) -> dict[str, int]:
@@ -214,14 +225,23 @@ def _kilobytes(file: Path) -> dict[str, int]:
     return {name: int(value.split()[0]) for name, value in pairs}
 
 
-def _gpu_memory() -> dict[str, float]:
-    """Return the same of the GPU where networks run on one; loads no PyTorch for that."""
+def gpu_memory(device: str = "") -> dict[str, float]:
+    """Return the same of the GPU where networks run on one; loads no PyTorch for that.
+
+    Args:
+        device: on which they run; without a number it is the one that PyTorch takes.
+
+    Raises:
+        RuntimeError: the GPU does not answer.
+    """
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
         return {}
-    free, total = torch.cuda.mem_get_info()
-    taken = torch.cuda.memory_allocated()
-    reserved = torch.cuda.memory_reserved()
+    kind, _, number = device.partition(":")
+    which = int(number) if kind == "cuda" and number.isdecimal() else None
+    free, total = torch.cuda.mem_get_info(which)
+    taken = torch.cuda.memory_allocated(which)
+    reserved = torch.cuda.memory_reserved(which)
     sizes = (taken, reserved, free, total)
     names = ("gpu_allocated_mb", "gpu_reserved_mb", "gpu_free_mb", "gpu_total_mb")
     return {name: size / 1e6 for name, size in zip(names, sizes, strict=True)}

@@ -46,7 +46,8 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
-LEAST_S, MOST_S = 1.0, 4.0  # until the graph is known
+STEADY_S = 1.0  # without a change, after which the graph is known
+MOST_S = 4.0  # to wait for that
 DEPTH = 10  # our own slowness is not to be taken for that of the network
 BEST_EFFORT = QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -90,11 +91,23 @@ class Examination:
         yield from judge_nodes(self._node, self._executor, self._topic, self._reports)
 
     def _wait_for_the_graph(self) -> None:
-        """Wait until the publishers asked for are known, and what else there is."""
-        self._spin(LEAST_S)
-        end_s = time.monotonic() + MOST_S - LEAST_S
-        while time.monotonic() < end_s and not self._knows_publishers():
+        """Wait until the publishers asked for are known, and nothing more appears."""
+        since_s = time.monotonic()  # nothing has changed
+        end_s, seen = since_s + MOST_S, self._look()
+        while (now_s := time.monotonic()) < end_s:
+            if now_s - since_s >= STEADY_S and self._knows_publishers():
+                return
             self._spin(0.1)
+            if (look := self._look()) != seen:
+                since_s, seen = time.monotonic(), look
+
+    def _look(self) -> tuple[list, list]:
+        """Return all nodes and topics that are known by now."""
+        node = self._node
+        return (
+            sorted(node.get_node_names_and_namespaces()),
+            sorted(node.get_topic_names_and_types()),
+        )
 
     def _knows_publishers(self) -> bool:
         publishers = self._publishers() if self._topic else []

@@ -10,6 +10,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo
 
 from alphapose_ros.io.findings import OK, WARN, Finding
+from alphapose_ros.nodes.cameras import to_camera
 from alphapose_ros.nodes.silence import SUFFIX
 
 try:
@@ -18,14 +19,6 @@ except ImportError:
     TFMessage = None
 
 INFO = "sensor_msgs/msg/CameraInfo"
-COEFFICIENTS = {  # of the distortion models of sensor_msgs: how many numbers in D
-    "plumb_bob": (5,),
-    "rational_polynomial": (8, 12, 14),
-    "equidistant": (4,),
-    "thin_prism_fisheye": (8,),
-    "double_sphere": (2,),
-    "fov": (1,),
-}
 TF_TOPICS = ("/tf", "/tf_static")
 CALIBRATE = "Calibrate the camera (ros2 run camera_calibration cameracalibrator) and set its URL"
 
@@ -80,19 +73,19 @@ def _no_info(node: Node, topic: str) -> Finding:
 
 def _problem(info: CameraInfo, picture: dict[str, object]) -> tuple[str, str]:
     """Return what is wrong with it, and the remedy; "" and "" where nothing is."""
-    if info.k[0] == 0:
+    try:
+        camera = to_camera(info)
+    except ValueError as error:  # as the pose node says it
+        return str(error), CALIBRATE
+    if camera is None:
         return "not calibrated, all of K is 0", CALIBRATE
     size = (picture.get("width"), picture.get("height"))
-    if None not in size and size != (info.width, info.height):
+    if None not in size and size != (camera.width, camera.height):
+        expected = f"{camera.width} x {camera.height} by its size, roi and binning"
         return (
-            f"images are {size[0]} x {size[1]}",
+            f"images are {size[0]} x {size[1]}, expected {expected}",
             "Calibrate at the size that is published, or publish the size that was calibrated",
         )
-    known = COEFFICIENTS.get(info.distortion_model)
-    if len(info.d) and known is None:
-        return f"unknown distortion model, known are {', '.join(COEFFICIENTS)}", CALIBRATE
-    if len(info.d) and len(info.d) not in known:
-        return f"D has {len(info.d)} numbers, expected {' or '.join(map(str, known))}", CALIBRATE
     frame = picture.get("frame_id")
     if frame is not None and frame != info.header.frame_id:
         return (

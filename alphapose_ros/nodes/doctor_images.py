@@ -10,8 +10,8 @@ from rclpy.node import Node
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage, Image
 
-from alphapose_ros.images import decompress, to_bgr
 from alphapose_ros.io.findings import FAIL, OK, WARN, Finding
+from alphapose_ros.nodes.cameras import to_pixels
 from alphapose_ros.nodes.doctor_transport import full_name, profile_remedy, shown_bytes
 from alphapose_ros.nodes.reliability import shown, shown_profile
 from alphapose_ros.nodes.silence import COMPRESSED, RAW, SUFFIX
@@ -143,22 +143,22 @@ def judge_rate(heard: Heard, reliability: str) -> Finding:
     is_steady = count >= FEW and seconds > 0
     seen_hz = (count - 1) / seconds if is_steady else count / heard.seconds
     skipped = _skipped(heard.stamps_ns)
-    missing = max(heard.lost, skipped)
-    share = count / (count + missing)
+    sent = count + heard.lost
+    share = count / (count + max(heard.lost, skipped))
     values = {
         "images": count,
         "lost": heard.lost,
         "skipped": skipped,
         "seen_hz": round(seen_hz, 2),
-        "published_hz": round(seen_hz / share, 2),
+        "published_hz": round(seen_hz * sent / count, 2),
         "reliability": reliability,
     }
     text = f"{values['seen_hz']:.1f} Hz seen of {values['published_hz']:.1f} Hz published"
-    text += f" ({reliability}; {heard.lost} of {count + heard.lost} images lost by DDS)"
+    text += f" ({reliability}; {heard.lost} of {sent} images lost by DDS)"
     if share >= COMPLETE:
         return Finding(OK, "rate", text, values=values)
     if heard.lost < skipped / 2:
-        text += f"; by the gaps between stamps {skipped} images were never sent"
+        text += f"; by the gaps between stamps {skipped - heard.lost} images were never sent"
         remedy = "See the camera's exposure, its USB or network link, and the load of the machine"
         return Finding(WARN, "rate", text, remedy, values)
     remedy = (
@@ -230,7 +230,7 @@ def judge_picture(image: Image | CompressedImage) -> Finding:
     """Read an image as the pose node would."""
     values = {"bytes": len(image.data), "frame_id": image.header.frame_id}
     try:
-        pixels = _pixels(image)
+        pixels = to_pixels(image)
     except ValueError as error:
         return Finding(FAIL, "image", str(error), "The pose node cannot read it either", values)
     height, width = pixels.shape[:2]
@@ -242,16 +242,3 @@ def judge_picture(image: Image | CompressedImage) -> Finding:
         remedy = "Set frame_id in the camera driver: RViz and TF need it"
         return Finding(WARN, "image", text, remedy, values)
     return Finding(OK, "image", f"{text}, frame_id {image.header.frame_id}", values=values)
-
-
-def _pixels(image: Image | CompressedImage) -> np.ndarray:
-    if isinstance(image, CompressedImage):
-        return decompress(image.data, image.format)
-    return to_bgr(
-        image.data,
-        height=image.height,
-        width=image.width,
-        encoding=image.encoding,
-        step=image.step,
-        is_bigendian=bool(image.is_bigendian),
-    )

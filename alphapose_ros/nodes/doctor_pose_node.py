@@ -20,6 +20,7 @@ from alphapose_ros.nodes.doctor_camera import INFO, info_topic
 from alphapose_ros.nodes.doctor_images import KINDS
 from alphapose_ros.nodes.doctor_transport import full_name
 from alphapose_ros.nodes.reliability import is_compatible, shown_profile
+from alphapose_ros.nodes.silence import FITTING
 
 NAME = "pose_node"
 TRACKS = "alphapose_ros/msg/TrackedPersonArray"
@@ -75,7 +76,7 @@ def judge_nodes(node: Node, executor: Executor, topic: str, reports: Reports) ->
     """Judge all pose nodes; ``topic`` is the camera's, "" where none is asked for."""
     names = pose_nodes(node)
     if not names:
-        text = "none runs"
+        text = "none is seen"
         camera = topic.removesuffix("/compressed") or "/camera/image_raw"
         remedy = f"To start one: ros2 launch alphapose_ros pose.launch.py image_topic:={camera}"
         return [Finding(OK, "pose node", text, remedy)]
@@ -160,7 +161,7 @@ def _judge_input(node: Node, name: str, topic: str) -> list[Finding]:
                 "its input",
                 f"{name} asks for {shown_profile(ear.qos_profile)} on {heard}, {full_name(one)} "
                 f"offers {shown_profile(one.qos_profile)}: no image comes through",
-                "image_reliability: auto or best_effort, and no qos_overrides that say otherwise",
+                FITTING,
             )
             for one in deaf
         ]

@@ -13,6 +13,8 @@ from alphapose_ros.nodes.diagnostics import (
     Evidence,
     Judgement,
     Statistics,
+    gpu_memory,
+    judge_broken_gpu,
     judge_input,
     judge_memory,
     judge_pipeline,
@@ -100,16 +102,22 @@ class Health:
             "processed_hz": f"{recent.processed / max(now_s - last.at_s, 1e-3):.1f}",
         }
         told["input"] |= {"recent_frames_lost": str(recent.lost)}
+        reception = None if self._worker is None else self._worker.reception
+        if reception is not None:
+            age_ms = reception.take_recent_age_ms()
+            told["input"] |= {"recent_callback_age_ms_p50": f"{age_ms:.1f}"}
         self._reports.append(Past(now_s, counts))
-        if not is_enabled or self._worker is None:
+        if not is_enabled or reception is None:
             judged = dict.fromkeys(told, Judgement(OK, "disabled by ~/enable"))
         else:
+            problem = reception.problem(config.image_timeout_s)
             input_hz, output_hz = self._rates_hz(config.diagnostics.min_rate_hz)
             evidence = Evidence(
                 limits=config.diagnostics,
                 recent=recent,
-                problem=self._worker.reception.problem(config.image_timeout_s),
-                age_ms=self._worker.reception.age_ms,
+                problem=problem,
+                is_silent=reception.is_silent,
+                age_ms=age_ms,
                 latency_ms=half_ms,
                 input_hz=input_hz,
                 output_hz=output_hz,
@@ -133,8 +141,17 @@ class Health:
         return (done.received + 1) / seconds, (done.processed + 1) / seconds
 
 
-def memory_report() -> Report:
-    """Judge the memory of process, machine and GPU."""
+def memory_report(device: str = "") -> Report:
+    """Judge the memory of process, machine and GPU.
+
+    Args:
+        device: on which networks run, for instance cuda:1; if that is no GPU, or one without a
+            number, the GPU is the one that PyTorch takes.
+    """
     known = memory()
-    figures = {name: f"{value:.0f}" for name, value in known.items()}
-    return "memory", judge_memory(known), figures
+    try:
+        known |= gpu_memory(device)
+        judgement = judge_memory(known)
+    except RuntimeError as error:  # it would end the node, whose timer calls this
+        judgement = judge_broken_gpu(error)
+    return "memory", judgement, {name: f"{value:.0f}" for name, value in known.items()}

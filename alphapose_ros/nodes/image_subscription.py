@@ -62,6 +62,54 @@ class Gate(MutuallyExclusiveCallbackGroup):
         return not is_shut and super().can_execute(entity)
 
 
+class Gaps:
+    """Counts the numbers that are missing between the messages of one publisher.
+
+    Every publisher numbers its own, and nothing tells whose a message is. So what is missing
+    counts only once a look at the publishers has found the same one as the look before.
+    """
+
+    def __init__(self) -> None:
+        self.counted = 0
+        self._mixed = 0  # messages to come that may be anybody's
+        self._number: int | None = None  # of the last message
+        self._unsure = 0  # missing since the last look
+
+    @property
+    def is_counting(self) -> bool:
+        """Whether what is missing before the next message will be seen."""
+        return self._number is not None
+
+    def add(self, number: int) -> None:
+        """Take the number of the next message."""
+        if self._mixed:
+            self._mixed -= 1
+            return
+        if self._number is not None:
+            follows = number > self._number
+            self._unsure = self._unsure + number - self._number - 1 if follows else 0
+        self._number = number
+
+    def look(self, publishers: int, *, are_the_same: bool, waiting: int) -> None:
+        """Take what a look at the publishers found.
+
+        Args:
+            publishers: how many there are.
+            are_the_same: whether they are those of the last look.
+            waiting: messages that wait in the middleware, at most.
+        """
+        if publishers > 1:  # what waits may be of any of them, and wait for long
+            self._mixed = waiting
+        if publishers > 1 or not are_the_same:
+            self._number, self._unsure = None, 0
+        self.settle()
+
+    def settle(self) -> None:
+        """Count what is missing by now."""
+        self.counted += self._unsure
+        self._unsure = 0
+
+
 class ImageSubscription:
     """Calls back with every image of a topic.
 
@@ -93,8 +141,8 @@ class ImageSubscription:
         self._node, self._kind, self._topic, self._callback = node, kind, topic, callback
         self._config, self._gate = config, Gate(has_room)
         self.type_name = RAW if kind is Image else COMPRESSED
-        self._lost = 0
-        self._number: int | None = None  # the publisher's, of the last image
+        self._lost = 0  # as DDS tells
+        self._gaps = Gaps()
         self._publishers: dict[bytes, float] = {}  # and when each was seen first [s]
         self._told: set[str] = set()  # mismatches
         self._overrides = overridden_policies(node, topic)
@@ -116,15 +164,16 @@ class ImageSubscription:
         a subscription whose images are not taken in time has acknowledged them already, so that
         the publisher goes on, and overwrites the oldest of them in silence. So the gaps in the
         publisher's numbering are counted instead, from the first image that came, where there is
-        one publisher.
+        one publisher; up to a look at the publishers later.
         """
-        return self._lost
+        return self._lost + self._gaps.counted
 
     def stop(self) -> None:
         """Receive nothing more."""
         self._node.destroy_timer(self._timer)
         self._node.destroy_guard_condition(self._glance)
         self._node.destroy_subscription(self._subscription)
+        self._gaps.settle()
 
     # Quality of service
 
@@ -156,8 +205,8 @@ class ImageSubscription:
         offers, known, now_s = self._offers(), self._publishers, time.monotonic()
         gids = [bytes(one.endpoint_gid) for one in offers]
         self._publishers = {gid: known.get(gid, now_s) for gid in gids}
-        if known and known != self._publishers:
-            self._number = None  # every publisher numbers its own
+        are_the_same = not known or known == self._publishers
+        self._gaps.look(len(gids), are_the_same=are_the_same, waiting=self.qos.depth)
         if offers and self._is_auto:
             self._change_over(suited_reliability(offers))
         for gid, publisher in zip(gids, offers, strict=True):
@@ -172,7 +221,7 @@ class ImageSubscription:
             f"images on {self._topic} are taken {shown(wanted)} from now on"
         )
         self._node.destroy_subscription(self._subscription)  # first: no image may come twice
-        self._subscription, self._number = self._subscribe(wanted), None
+        self._subscription = self._subscribe(wanted)
 
     def _tell_mismatch(self, publisher: TopicEndpointInfo) -> None:
         offered = shown_profile(publisher.qos_profile)
@@ -221,12 +270,10 @@ class ImageSubscription:
 
     def _on_numbered(self, image: Image | CompressedImage, info: dict[str, Any]) -> None:
         number = info.get("publication_sequence_number")
-        if len(self._publishers) <= 1:
-            if number is not None and self._number is not None and number > self._number:
-                self._lost += number - self._number - 1
-            self._number = number
+        if number is not None:
+            self._gaps.add(number)
         self._callback(image)
 
     def _on_lost(self, event: QoSMessageLostInfo) -> None:
-        if self._number is None:  # or they are counted already
+        if not self._gaps.is_counting:  # or they are counted already
             self._lost += event.total_count_change

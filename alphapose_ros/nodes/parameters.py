@@ -15,8 +15,13 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from alphapose_ros.config import Config, Rules, leaves, shown_choices, with_values
+from alphapose_ros.nodes.reliability import is_being_declared
 
 OF_RCLPY = ("use_sim_time", "start_type_description_service")  # declared by every node
+LATE = (
+    "qos_overrides are taken only when the node starts: give them there, by `-p NAME:=VALUE` or in "
+    "a parameter file"
+)
 
 
 def declare(node: Node, defaults: Config) -> Config:
@@ -94,9 +99,10 @@ def watch(
         known = leaves(current())
         for parameter in parameters:
             name = parameter.name
-            if name not in known and not node.has_parameter(name) and not is_override(name):
-                reason = _unknown(name, current())
-                return SetParametersResult(successful=False, reason=reason)
+            if name in known or node.has_parameter(name) or is_being_declared(name):
+                continue
+            reason = LATE if is_override(name) else _unknown(name, current())
+            return SetParametersResult(successful=False, reason=reason)
         changes = {p.name: p.value for p in parameters if p.name in known}
         fixed = [
             name

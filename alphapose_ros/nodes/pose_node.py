@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import (
@@ -25,8 +28,10 @@ from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
 
 from alphapose_ros.config import Config, leaves
+from alphapose_ros.following.records import NOBODY
 from alphapose_ros.frame import Frame, Tracks
 from alphapose_ros.io.colours import IdentityColours
+from alphapose_ros.io.faces import without_faces
 from alphapose_ros.io.render import draw
 from alphapose_ros.messages import (
     About,
@@ -34,16 +39,18 @@ from alphapose_ros.messages import (
     skeleton_to_message,
     tracks_to_message,
 )
-from alphapose_ros.msg import PoseArray, SkeletonDefinition, TrackedPersonArray
+from alphapose_ros.msg import PoseArray, SkeletonDefinition, TargetStatus, TrackedPersonArray
 from alphapose_ros.nodes import run
 from alphapose_ros.nodes.annotations import AVAILABLE, annotations, foxglove
 from alphapose_ros.nodes.conversions import RCLPY, Calibration, to_frame, to_image, to_ns
 from alphapose_ros.nodes.diagnostics import ERROR, OK, Judgement, diagnostic_array, status
 from alphapose_ros.nodes.health import Health, Report, memory_report
 from alphapose_ros.nodes.markers import MarkerBoard
+from alphapose_ros.nodes.owner import enroll, find_owner
 from alphapose_ros.nodes.parameters import declare, watch
 from alphapose_ros.nodes.reception import Arrival
 from alphapose_ros.nodes.space import Placed, Space
+from alphapose_ros.nodes.target import Follower, no_target, to_pose, to_status
 from alphapose_ros.nodes.topics import SERVICES, TOPICS
 from alphapose_ros.nodes.transitions import (
     forget_destroyed,
@@ -53,6 +60,7 @@ from alphapose_ros.nodes.transitions import (
 )
 from alphapose_ros.nodes.worker import Worker
 from alphapose_ros.pipeline import Pipeline, Result
+from alphapose_ros.srv import SetTarget
 from alphapose_ros.tracking.ids import Ids
 
 MESSAGE_CLASSES = {
@@ -63,14 +71,23 @@ MESSAGE_CLASSES = {
     "skeleton": SkeletonDefinition,
     "markers": MarkerArray,
     "overlay": Image,
+    "target/pose": PoseStamped,
+    "target/status": TargetStatus,
     "/diagnostics": DiagnosticArray,
 }
 if AVAILABLE:
     MESSAGE_CLASSES["annotations"] = foxglove.ImageAnnotations
-SERVICE_CLASSES = {"~/enable": SetBool, "~/reset": Trigger}
+SERVICE_CLASSES = {
+    "~/enable": SetBool,
+    "~/reset": Trigger,
+    "~/set_target": SetTarget,
+    "~/enroll": Trigger,
+    "~/clear_target": Trigger,
+}
 REPORT_S = 1.0  # between diagnostics
 REPEAT_S = 60.0  # until the log tells again of what is not well
 PATIENCE_S = 20.0  # for the image at work, when the node is deactivated
+ENROLL_S = 2.0  # likewise, for ~/enroll
 NOT_THE_PIPELINES = (  # fixed settings that networks do not depend on
     "autostart",
     "image_reliability",
@@ -134,10 +151,18 @@ class PoseNode(LifecycleNode):
         self._worker: Worker | None = None
         self._health = Health()
         self._calibration = Calibration(self.get_logger().error)
-        self._logged_s: dict[str, float] = {}  # when, by part of the node
+        self._logged_s: dict[str, float] = {}  # when, by what
+        self._at_work = threading.Lock()  # held while an image is processed
         self._forget = threading.Event()  # all tracks, before the next image
         watch(self, lambda: self._config, self._accept, lambda: self._is_active)
-        answers = {"~/enable": self._on_enable, "~/reset": self._on_reset}
+        self._follower = Follower(self._config.target)
+        answers = {
+            "~/enable": self._on_enable,
+            "~/reset": self._on_reset,
+            "~/set_target": self._follower.set_target,
+            "~/enroll": self._on_enroll,
+            "~/clear_target": self._follower.clear_target,
+        }
         for name in SERVICES:
             self.create_service(SERVICE_CLASSES[name], name, answers[name])
         self._diagnostics = self.create_publisher(
@@ -176,6 +201,7 @@ class PoseNode(LifecycleNode):
         self._health, self._board, self._colours = Health(), MarkerBoard(), IdentityColours()
         self._next_detection_id = 1
         self._about = About(header=Header(), width=0, height=0)  # of the last image
+        self._told_in = ""  # frame_id of the last tracks
         self._publish("skeleton", skeleton_to_message(self._pipeline.skeleton, Header(), RCLPY))
         self._publish("markers", self._board.clear(Header()))
         try:
@@ -231,7 +257,11 @@ class PoseNode(LifecycleNode):
         try:
             self._space = Space(self, self._config)
             self._pipeline = self._build_pipeline(self._config, self._ids)
+            file = self._config.target.file
+            self._owner = find_owner(self._pipeline.gallery, file) if file else NOBODY
         except (ValueError, OSError) as error:  # its message says what to do
+            self._pipeline = None
+            self._leave_space()
             self._fail(f"cannot be configured: {error}")
             return False
         self._built, self._trouble = self._config, ""
@@ -252,7 +282,10 @@ class PoseNode(LifecycleNode):
         Raises:
             ValueError: a quality of service that the user asks for is wrong.
         """
-        self._worker = Worker(self, self._config, self._work, self._tell)
+        if self._owner != NOBODY:
+            self._follower.seek(self._owner, self._pipeline.skeleton)
+        work = partial(self._work, self._pipeline, self._space)  # it may outlive both here
+        self._worker = Worker(self, self._config, work, self._tell)
         self._health.attend(self._worker)
 
     def _end(self) -> None:
@@ -267,8 +300,18 @@ class PoseNode(LifecycleNode):
                 self._worker = None
         finally:
             nobody = Tracks.empty(self._pipeline.skeleton)
-            self._publish("tracks", tracks_to_message(nobody, self._about, RCLPY))
+            message = tracks_to_message(nobody, self._about, RCLPY)
+            message.header = Header(stamp=self._about.header.stamp, frame_id=self._told_in)
+            self._publish("tracks", message)
             self._publish("markers", self._board.clear(self._about.header))
+            self._follower.reset()
+            status = to_status(no_target("deactivated"), self._about.header)
+            self._publish("target/status", status)
+            forget_destroyed(self)
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        """Forget everybody."""
         self._pipeline.reset()
         self._space.reset()
 
@@ -303,6 +346,8 @@ class PoseNode(LifecycleNode):
             return False, f"still at work on one image, for {worker.busy_s:.0f} s by now"
         try:
             if is_wanted:
+                if worker is not None:  # it did not end in time
+                    self._forget_all()
                 self._begin()
             else:
                 self._end()
@@ -321,10 +366,24 @@ class PoseNode(LifecycleNode):
         )
         return response
 
+    def _on_enroll(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._pipeline is None or not self._at_work.acquire(timeout=ENROLL_S):
+            response.message = "the node is not configured, or too long at work on one image"
+            return response
+        try:
+            person_id, file = self._follower.person_id, self._config.target.file
+            response.message = enroll(person_id, self._pipeline.gallery, file)
+            response.success = True
+        except (ValueError, OSError) as error:
+            response.message = str(error)
+        finally:
+            self._at_work.release()
+        return response
+
     # In the worker's thread
 
-    def _work(self, arrival: Arrival) -> Done:
-        pipeline, space, config = self._pipeline, self._space, self._config
+    def _work(self, pipeline: Pipeline, space: Space, arrival: Arrival) -> Done:
+        config = self._config
         pipeline.reconfigure(config)
         if self._forget.is_set():
             self._forget.clear()
@@ -333,11 +392,15 @@ class PoseNode(LifecycleNode):
         frame = to_frame(*arrival[:3], self._calibration)
         frame = space.prepare(frame, arrival, config)
         ground = space.ground(frame)
-        result = pipeline.run(frame) if ground is None else pipeline.run(frame, ground)
+        with self._at_work:
+            result = pipeline.run(frame) if ground is None else pipeline.run(frame, ground)
         placed = space.place(result.tracks, frame)
         return Done(frame, result, arrival.image.header, config, placed)
 
     def _tell(self, done: Done) -> None:
+        if self._config.output.privacy:  # since the work on this image has begun
+            output = replace(done.config.output, privacy=True)
+            done = done._replace(config=replace(done.config, output=output))
         frame, result, header, config, placed = done
         height, width = frame.image.shape[:2]
         tells_looks = config.output.embeddings and not config.output.privacy
@@ -347,18 +410,30 @@ class PoseNode(LifecycleNode):
         message = tracks_to_message(placed.tracks, self._about, RCLPY)
         message.header = Header(stamp=header.stamp, frame_id=placed.frame_id)
         self._publish("tracks", message)
+        self._told_in = placed.frame_id
+        self._tell_target(done, message.header)
         age_ms = (self.get_clock().now().nanoseconds - to_ns(header.stamp)) / 1e6
         self._health.statistics.add(result.tracks, age_ms, result.stage_ms)
         self._show(done)
 
+    def _tell_target(self, done: Done, header: Header) -> None:
+        """Publish where the target is, under ``header``, and how it stands with it."""
+        frame, placed = done.frame, done.placed
+        state = self._follower.update(placed, frame, done.config.target)
+        pose = to_pose(state, header, is_camera=placed.frame_id == frame.frame_id)
+        if pose is not None:
+            self._publish("target/pose", pose)
+        self._publish("target/status", to_status(state, done.header))
+
     def _show(self, done: Done) -> None:
         frame, result, header, config, _ = done
         colours = self._colours(result.tracks)  # of every frame, or they would change later on
+        shown = without_faces(result.tracks) if config.output.privacy else result.tracks
         if self._is_heard("markers"):
-            markers = self._board.update(result.tracks, frame, header, config.output, colours)
+            markers = self._board.update(shown, frame, header, config.output, colours)
             self._publish("markers", markers)
         if self._is_heard("annotations"):
-            message = annotations(result.tracks, header, config.output, colours)
+            message = annotations(shown, header, config.output, colours)
             self._publish("annotations", message)
         if self._is_heard("overlay"):
             picture = draw(
@@ -405,9 +480,13 @@ class PoseNode(LifecycleNode):
             self._log_judgement(part, judgement)
         self._diagnostics.publish(diagnostic_array(statuses, self.get_clock().now()))
 
+    @property
+    def _takes_images(self) -> bool:
+        return self._worker is not None and self._worker.is_wanted
+
     def _reports(self) -> list[Report]:
         if self._is_active:
-            told = self._health.report(self._config, is_enabled=self._worker is not None)
+            told = self._health.report(self._config, is_enabled=self._takes_images)
             return told + self._space.report(self._worker.depth if self._worker else None)
         state = Judgement(OK, "inactive" if self._outputs else "unconfigured")
         judgement = Judgement(ERROR, self._trouble) if self._trouble else state
@@ -420,8 +499,9 @@ class PoseNode(LifecycleNode):
         now_s = time.monotonic()
         may_pass = part in ("input", "positions")
         pause_s = self._config.image_timeout_s if may_pass else REPEAT_S
-        if now_s - self._logged_s.get(part, -math.inf) >= pause_s:
-            self._logged_s[part] = now_s
+        about = part + re.sub(r"[\d.]+", "", judgement.message)  # whatever the figures
+        if now_s - self._logged_s.get(about, -math.inf) >= pause_s:
+            self._logged_s[about] = now_s
             self.get_logger().warning(judgement.message)
 
 

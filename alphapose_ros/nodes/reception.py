@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +23,14 @@ from alphapose_ros.nodes.topics import TOPICS
 RATE_S = 3.0  # over which the rate is taken
 ENOUGH = 20  # images taken by the camera, until the share of those that arrived is judged
 LOSSY = 0.7  # smallest share that is still ordinary
+RECENT_S = 10.0  # for which a full queue is told of after it lost an image
+
+
+class DepthArrival(NamedTuple):
+    """One depth image as it came in."""
+
+    image: Image
+    camera_info: CameraInfo | None  # the newest by then
 
 
 class Arrival(NamedTuple):
@@ -30,6 +39,7 @@ class Arrival(NamedTuple):
     image: Image | CompressedImage
     index: int  # 0, 1, ... of the images received
     camera_info: CameraInfo | None  # the newest by then
+    depth: DepthArrival | None = None  # that belongs to it
 
 
 class Reception:
@@ -57,8 +67,12 @@ class Reception:
         self.topic = node.resolve_topic_name("image" if is_raw else compressed_topic(node))
         self.received = 0
         self._judged = (0, 0)  # received and lost at the last judgement
+        self._verdict = ""  # of it
+        self._overflown = (0, -math.inf)  # lost by now, and when that was seen to grow [s]
         self._camera_info: CameraInfo | None = None
         self._ages_ms: deque[float] = deque(maxlen=1000)
+        self._recent_ms: deque[float] = deque(maxlen=1000)  # ages since take_recent_age_ms()
+        self._recent_age_ms = math.nan  # at its last call
         self._times_s: deque[float] = deque(maxlen=1000)
         self._began_s = self._last_image_s = time.monotonic()
         self._is_silent = False  # and has been called so
@@ -84,12 +98,24 @@ class Reception:
         """Median age of the images when they reached the callback, by the node's clock."""
         return percentiles(self._ages_ms)[0]
 
+    def take_recent_age_ms(self) -> float:
+        """Return the median age of the images since the last call; where none came, the last."""
+        if self._recent_ms:
+            self._recent_age_ms = percentiles(self._recent_ms)[0]
+            self._recent_ms.clear()
+        return self._recent_age_ms
+
     @property
     def rate_hz(self) -> float:
         """Images a second that arrived in the last seconds."""
         now_s = time.monotonic()
         recent = sum(now_s - one_s < RATE_S for one_s in list(self._times_s))
         return recent / max(min(RATE_S, now_s - self._began_s), 1e-3)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether problem() has said that no image comes, and none has come since."""
+        return self._is_silent
 
     @property
     def reliability(self) -> str:
@@ -108,25 +134,35 @@ class Reception:
             self._last_image_s = now_s  # images wait, nothing is silent
         elif now_s - self._last_image_s > timeout_s:
             return self._silence(now_s - self._last_image_s)
-        if self._config.process_every_frame and self.lost:
+        if self._config.process_every_frame and self._is_overflowing(now_s):
             return self._overflow()
         received, lost = self.received - self._judged[0], self.lost - self._judged[1]
-        if received + lost < ENOUGH:
-            return ""
-        self._judged = (self.received, self.lost)
-        if received >= LOSSY * (received + lost):
-            return ""
+        if received + lost >= ENOUGH:
+            self._judged = (self.received, self.lost)
+            is_well = received >= LOSSY * (received + lost)
+            self._verdict = "" if is_well else self._lossy(received, received + lost)
+        return self._verdict  # the last one holds until enough came for the next
+
+    def _lossy(self, received: int, sent: int) -> str:
         return (
-            f"{received} of {received + lost} images arrived on {self.topic}: DDS loses them on "
+            f"{received} of {sent} images arrived on {self.topic}: DDS loses them on "
             f"the way. Start the camera driver and this node with {PROFILE}, or have the driver "
             "publish reliably, which image_reliability `auto` follows"
         )
 
     def _silence(self, waited_s: float) -> str:
         self._is_silent = True
+        self._judged, self._verdict = (self.received, self.lost), ""  # of another camera perhaps
         images = self._images
         reason = reason_of_silence(self._node, self.topic, images.type_name, images.qos)
         return f"no image on {self.topic} for {waited_s:.0f} s; {reason}"
+
+    def _is_overflowing(self, now_s: float) -> bool:
+        lost_before, grew_s = self._overflown
+        if self.lost > lost_before:
+            grew_s = now_s
+        self._overflown = (self.lost, grew_s)
+        return now_s - grew_s < RECENT_S
 
     def _overflow(self) -> str:
         return (
@@ -147,6 +183,7 @@ class Reception:
         self.received += 1
         age_ns = self._node.get_clock().now().nanoseconds - to_ns(image.header.stamp)
         self._ages_ms.append(age_ns / 1e6)
+        self._recent_ms.append(age_ns / 1e6)
         self._take(arrival)
 
     def _on_info(self, info: CameraInfo) -> None:

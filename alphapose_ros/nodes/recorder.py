@@ -28,6 +28,7 @@ from alphapose_ros.msg import TrackedPersonArray
 from alphapose_ros.nodes import run
 from alphapose_ros.nodes.conversions import to_frame, to_ns
 from alphapose_ros.nodes.diagnostics import percentiles
+from alphapose_ros.nodes.parameters_names import unknown_told
 from alphapose_ros.nodes.reliability import RELIABILITIES, reliability
 from alphapose_ros.nodes.topics import TOPICS, Topic
 from alphapose_ros.skeletons import skeleton
@@ -95,8 +96,12 @@ class Recorder(Node):
     """
 
     def __init__(self) -> None:
-        super().__init__("recorder")
-        self._declare()
+        super().__init__(
+            "recorder",
+            automatically_declare_parameters_from_overrides=True,  # to tell of unknown ones
+        )
+        with unknown_told(self):
+            self._declare()
         chosen = reliability("image_reliability", self._get("image_reliability"))
         self._image_qos = QoSProfile(depth=10, reliability=chosen)
         self._out = Path(self._get("out"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException
@@ -22,6 +23,7 @@ RELIABILITIES = {
     "reliable": ReliabilityPolicy.RELIABLE,
     "best_effort": ReliabilityPolicy.BEST_EFFORT,
 }
+_declared: ContextVar[str] = ContextVar("override that is being declared", default="")
 _OVERRIDABLE = {  # and the values they take; None: a number above 0
     QoSPolicyKind.RELIABILITY: ReliabilityPolicy,
     QoSPolicyKind.DURABILITY: DurabilityPolicy,
@@ -85,6 +87,15 @@ def overridden_policies(node: Node, topic: str) -> list[QoSPolicyKind]:
     return [kind for kind in _OVERRIDABLE if _override(node, topic, kind)]
 
 
+def is_being_declared(name: str) -> bool:
+    """Whether a parameter is an override that overridden_policies() is about to declare.
+
+    A callback of parameters cannot tell otherwise: it is asked of those that are declared and of
+    those that somebody sets alike.
+    """
+    return name == _declared.get()
+
+
 def _override(node: Node, topic: str, kind: QoSPolicyKind) -> str | int:
     """Return the value that a user gave for one policy, "" or 0 where none."""
     values, policy = _OVERRIDABLE[kind], kind.name.lower()
@@ -94,14 +105,19 @@ def _override(node: Node, topic: str, kind: QoSPolicyKind) -> str | int:
             description=f"{policy} of the subscription of {topic}; empty or 0: the node chooses",
             read_only=True,
         )
+        token = _declared.set(name)
         try:
             node.declare_parameter(name, 0 if values is None else "", descriptor)
         except InvalidParameterTypeException as error:
             raise ValueError(f"{name}: {error}") from None
-    value = node.get_parameter(name).value
+        finally:
+            _declared.reset(token)
+    value = node.get_parameter(name).value  # of any type, if somebody else declared it
     if values is None:
-        if value < 0:
-            raise ValueError(f"{name}: {value} is no depth")
-    elif value and value.upper() not in values.__members__:
-        raise ValueError(f"{name}: {value!r} is none of {', '.join(values.__members__).lower()}")
+        if type(value) is not int or value < 0:
+            raise ValueError(f"{name}: {value!r} is no depth")
+        return value
+    names = [one for one in values.__members__ if one != "UNKNOWN"]  # which nobody can ask for
+    if not isinstance(value, str) or (value and value.upper() not in names):
+        raise ValueError(f"{name}: {value!r} is none of {', '.join(names).lower()}")
     return value

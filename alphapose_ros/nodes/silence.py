@@ -14,6 +14,11 @@ RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 SUFFIX = "/compressed"
 PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE=<share/alphapose_ros>/config/fastdds_images.xml"
 NAMED = 3  # topics, at most
+FITTING = (  # the remedy for a mismatch; process_every_frame and overrides come before the choice
+    "Let the publisher be reliable (of bags: `ros2 bag play --qos-profile-overrides-path`), or ask "
+    "for less: image_reliability auto, process_every_frame false, and no qos_overrides that say "
+    "otherwise"
+)
 
 
 def reason_of_silence(node: Node, topic: str, type_name: str, asked: QoSProfile) -> str:
@@ -38,7 +43,7 @@ def reason_of_silence(node: Node, topic: str, type_name: str, asked: QoSProfile)
         offers = "; ".join(sorted({shown_profile(one.qos_profile) for one in unfit}))
         return (
             f"{count}, {len(unfit)} of an incompatible quality of service: requested "
-            f"{shown_profile(asked)}, offered {offers}. See image_reliability"
+            f"{shown_profile(asked)}, offered {offers}. {FITTING}"
         )
     return (
         f"{count}, compatible ({_offers(ours)}). Either the camera sends nothing, or DDS loses "

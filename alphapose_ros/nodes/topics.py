@@ -67,6 +67,15 @@ _ALL = (
         "skeletons over the image in Foxglove, where foxglove_msgs is installed",
         is_optional=True,
     ),
+    Topic(
+        *("target/pose", "geometry_msgs/msg/PoseStamped", False),
+        "where the person is who is followed, under the image's stamp; silent when that is unknown",
+        depth=1,
+    ),
+    Topic(
+        *("target/status", "alphapose_ros/msg/TargetStatus", False),
+        "how it stands with who is followed, for every processed image",
+    ),
     Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", False, "health, once a second"),
 )
 TOPICS = {topic.name: topic for topic in _ALL}
@@ -84,8 +93,17 @@ class Service:
 _SERVICES = (
     Service(
         *("~/enable", "std_srvs/srv/SetBool"),
-        "takes no images while it is off, so that an active node costs nothing",
+        "takes no images while it is off; networks stay loaded",
     ),
     Service("~/reset", "std_srvs/srv/Trigger", "forgets all tracks; their ids do not come again"),
+    Service(
+        *("~/set_target", "alphapose_ros/srv/SetTarget"),
+        "chooses who is followed: nearest, in the middle, by track, by person, by pixel",
+    ),
+    Service(
+        *("~/enroll", "std_srvs/srv/Trigger"),
+        "writes what the target looks like to target.file, where a restarted node finds it",
+    ),
+    Service("~/clear_target", "std_srvs/srv/Trigger", "follows nobody any more"),
 )
 SERVICES = {service.name: service for service in _SERVICES}

@@ -69,7 +69,8 @@ def forget_destroyed(node: Node) -> None:
     """Let go of what rclpy keeps of every publisher, subscription and timer that there ever was.
 
     Its callback groups hold weak references to them, also to those that were destroyed, so that a
-    node that is activated again and again grows. Call it after give_back_memory().
+    node that is activated again and again grows.
     """
+    gc.collect()  # some hold each other
     group = node.default_callback_group
     group.entities = {entity for entity in group.entities if entity() is not None}

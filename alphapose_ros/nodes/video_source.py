@@ -25,6 +25,7 @@ from std_msgs.msg import Header
 from alphapose_ros.io.video import VideoError, VideoSource, read_video
 from alphapose_ros.nodes import run
 from alphapose_ros.nodes.conversions import to_image
+from alphapose_ros.nodes.parameters_names import unknown_told
 from alphapose_ros.nodes.reliability import RELIABILITIES, reliability
 
 USUAL_RATE_HZ = 25.0  # of a file that does not tell its own
@@ -40,8 +41,12 @@ class VideoSourceNode(Node):
     """
 
     def __init__(self) -> None:
-        super().__init__("video_source")
-        self._declare()
+        super().__init__(
+            "video_source",
+            automatically_declare_parameters_from_overrides=True,  # to tell of unknown ones
+        )
+        with unknown_told(self):
+            self._declare()
         self._video = _path_or_index(self._get("video"))
         self._sources = ExitStack()
         self._source = self._sources.enter_context(read_video(self._video))

@@ -46,6 +46,7 @@ class Worker(Generic[T]):
             Queue(config.queue_size) if config.process_every_frame else Mailbox()
         )
         self.is_wanted = True  # what comes of the present image
+        self._telling = threading.Lock()  # nothing is told once it is not wanted any more
         self._processed = self._failed = 0
         self._busy_since_s: float | None = None
         self._is_closed = False
@@ -94,14 +95,15 @@ class Worker(Generic[T]):
         self._close()
         self._thread.join(patience_s)
         if self._thread.is_alive():
-            self.is_wanted = False
+            self.abandon()
             raise TimeoutError(
                 f"still at work on one image after {self.busy_s:.0f} s; it is left to itself"
             )
 
     def abandon(self) -> None:
-        """Take no more images, wait for nothing, and let nothing come of the present one."""
-        self.is_wanted = False
+        """Take no more images, and let nothing come of the present one, nor of those that wait."""
+        with self._telling:
+            self.is_wanted = False
         self._close()
 
     def _close(self) -> None:
@@ -113,19 +115,20 @@ class Worker(Generic[T]):
             self._mailbox.close()
 
     def _work(self) -> None:
-        while (arrival := self._mailbox.take()) is not None:
+        while (arrival := self._mailbox.take()) is not None and self.is_wanted:
             self._busy_since_s = time.monotonic()
             try:
                 done = self._do(arrival)
-                if self.is_wanted:
-                    self._tell(done)
-                    self._processed += 1
+                with self._telling:
+                    if self.is_wanted:
+                        self._tell(done)
+                        self._processed += 1
             except ValueError as error:  # bad input: its message says what to do
                 self._failed += 1
                 self._log.error(f"image ignored: {error}", throttle_duration_sec=5.0)
             except Exception:  # noqa: BLE001  top of the thread: nothing may be lost in silence
                 self._failed += 1
-                self._log.error(f"frame lost:\n{traceback.format_exc()}")
+                self._log.error(f"frame lost:\n{traceback.format_exc()}", throttle_duration_sec=5.0)
             finally:
                 self._busy_since_s = None
                 arrival = done = None  # not kept while waiting for the next one

@@ -138,6 +138,23 @@ def test_settings_that_are_wrong_are_told():
     assert "tracker.speed" in found["settings"].text
 
 
+def test_the_remedy_for_wrong_settings_is_told(capsys, without_ros, tmp_path):
+    assert_settings_fail(capsys, "--config", "/no/such.yaml", told="'/no/such.yaml'")
+    (tmp_path / "odd.yaml").write_text("- 3")
+    assert_settings_fail(capsys, "--config", str(tmp_path / "odd.yaml"), told="not a ROS parameter")
+    assert_settings_fail(capsys, "--set", "device", told="'device': expected name=value")
+    assert_settings_fail(capsys, "--set", "devise=cpu", told="unknown setting 'devise'; did you")
+
+
+def assert_settings_fail(capsys, *arguments, told):
+    with pytest.raises(SystemExit):
+        main(["doctor", *arguments])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "FAIL settings" in said
+    assert told in said
+    assert "-> `alphapose config` prints all settings" in said
+
+
 def test_a_device_that_is_not_there_is_told():
     found = examined(device="cuda:99")
     assert found["device"].level == FAIL

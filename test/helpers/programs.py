@@ -5,9 +5,34 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+
 FOLDER = Path(__file__).resolve().parents[1] / "nodes"
+
+
+class Diagnosed:
+    """What a node says of itself on /diagnostics."""
+
+    def __init__(self, graph):
+        self.reports = graph.listen(DiagnosticArray, "/diagnostics")
+
+    @property
+    def _told(self):
+        return self.reports[-1].status if self.reports else []
+
+    @property
+    def status(self):
+        """What is said of the input."""
+        inputs = (one for one in self._told if one.name.endswith(": input"))
+        return next(inputs, DiagnosticStatus())
+
+    @property
+    def figures(self):
+        """The figures of all parts, as text; empty where there is none."""
+        return defaultdict(str, {pair.key: pair.value for one in self._told for pair in one.values})
 
 
 def start_program(graph, name, *arguments, remappings=(), **parameters):

@@ -9,8 +9,8 @@ import pytest
 from alphapose_ros import Frame, Pipeline
 from alphapose_ros.boxes import from_xywh, iou
 from alphapose_ros.config import Config, with_values
-from alphapose_ros.frame import Poses
-from alphapose_ros.io.faces import FILL, cover_faces
+from alphapose_ros.frame import Poses, Tracks
+from alphapose_ros.io.faces import FILL, cover_faces, without_faces
 from alphapose_ros.matching import match
 from alphapose_ros.skeletons import SKELETONS, skeleton
 
@@ -166,3 +166,31 @@ def test_true_faces_of_people_who_are_found_are_covered(data):
     assert len(parts) >= 6
     assert np.mean(parts) > 0.95
     assert np.mean(everything) < 0.5
+
+
+def test_keypoints_of_faces_are_taken_out_of_what_is_drawn_of_keypoints():
+    whole = skeleton("halpe_136")
+    poses = Poses(
+        skeleton=whole,
+        keypoints=np.full((2, 136, 3), 7.0),
+        boxes=np.zeros((2, 4)),
+        box_scores=[1, 1],
+        scores=[1, 1],
+        keypoints_3d=np.full((2, 136, 3), 2.0),
+    )
+    tracks = Tracks(
+        poses=poses,
+        **{name: [1, 2] for name in ("ids", "states", "hits", "detection_rows", "person_ids")},
+        **{name: [0.0, 0.0] for name in ("ages_s", "unseen_s", "identity_scores")},
+        velocities_px=np.zeros((2, 2)),
+    )
+    hidden = without_faces(tracks).poses
+    face = np.zeros(136, bool)
+    face[whole.group("face")] = True
+    assert face.sum() == 68
+    assert np.isnan(hidden.keypoints[:, face, :2]).all()
+    assert (hidden.keypoints[:, face, 2] == 0).all()
+    assert np.isnan(hidden.keypoints_3d[:, face]).all()
+    assert (hidden.keypoints[:, ~face] == 7).all()
+    assert (hidden.keypoints_3d[:, ~face] == 2).all()
+    assert (tracks.poses.keypoints == 7).all()  # as it was

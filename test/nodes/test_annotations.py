@@ -16,6 +16,7 @@ from builtin_interfaces.msg import Time
 from rclpy.serialization import deserialize_message, serialize_message
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from std_msgs.msg import Header
+from tracked import tracked
 
 from alphapose_ros.config import OutputConfig
 from alphapose_ros.frame import Poses, Tracks, TrackState
@@ -121,24 +122,9 @@ def people(*states):
     keypoints[..., 2] = 0.9
     keypoints[:, BODY.index("left_wrist"), 2] = 0.1
     keypoints[[state == TrackState.LOST for state in states]] = (np.nan, np.nan, 0)
-    return Tracks(
-        poses=Poses(
-            skeleton=BODY,
-            keypoints=keypoints,
-            boxes=np.tile((5, 100, 165, 300), (n, 1)),
-            box_scores=ones,
-            scores=ones,
-        ),
-        ids=np.arange(1, n + 1),
-        states=states,
-        ages_s=ones,
-        unseen_s=ones,
-        hits=ones,
-        detection_rows=np.arange(n),
-        velocities_px=np.zeros((n, 2)),
-        person_ids=-ones,
-        identity_scores=ones,
-    )
+    boxes = np.tile((5, 100, 165, 300), (n, 1))
+    poses = Poses(skeleton=BODY, keypoints=keypoints, boxes=boxes, box_scores=ones, scores=ones)
+    return tracked(poses, states=states)
 
 
 def made(package, tracks, **config):

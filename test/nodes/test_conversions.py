@@ -9,14 +9,8 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from alphapose_ros.nodes.conversions import (
-    Calibration,
-    flat,
-    to_camera,
-    to_frame,
-    to_image,
-    to_ns,
-)
+from alphapose_ros.nodes.cameras import to_camera
+from alphapose_ros.nodes.conversions import Calibration, flat, to_frame, to_image, to_ns
 
 HEADER = Header(stamp=Time(sec=12, nanosec=345), frame_id="camera")
 BGR = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)

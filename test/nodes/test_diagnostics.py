@@ -11,8 +11,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.duration import Duration
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 
 from alphapose_ros.config import Config, DiagnosticsConfig, with_values
 from alphapose_ros.nodes.diagnostics import (
@@ -27,7 +29,8 @@ from alphapose_ros.nodes.diagnostics import (
     judge_pipeline,
     memory,
 )
-from alphapose_ros.nodes.health import Health
+from alphapose_ros.nodes.health import Health, memory_report
+from alphapose_ros.nodes.worker import Worker
 
 LIMITS = DiagnosticsConfig(max_latency_s=1.0, min_rate_hz=10.0)
 WELL = {
@@ -45,7 +48,8 @@ WELL = {
         ({}, OK, "images come"),
         ({"recent": Counts()}, OK, "waiting"),
         ({"problem": "lossy"}, WARN, "lossy"),
-        ({"problem": "no image", "recent": Counts()}, ERROR, "no image"),
+        ({"problem": "no image", "recent": Counts(), "is_silent": True}, ERROR, "no image"),
+        ({"problem": "lossy", "recent": Counts()}, WARN, "lossy"),  # of a slow camera
         ({"age_ms": 1100.0}, WARN, "1.1 s old when they come: for bags set use_sim_time"),
         ({"age_ms": -900.0}, WARN, "0.9 s ahead of this node's clock"),
         ({"age_ms": -400.0}, OK, "images come"),
@@ -104,25 +108,59 @@ def test_memory_is_that_of_the_process():
     assert 0 < now["free_mb"] < now["total_mb"]
 
 
-def test_a_gpu_is_asked_only_where_one_is_in_use(monkeypatch):
-    def cuda(is_used):
-        return SimpleNamespace(
-            is_initialized=lambda: is_used,
-            mem_get_info=lambda: (1_000_000_000, 8_000_000_000),
-            memory_allocated=lambda: 5_000_000,
-            memory_reserved=lambda: 7_000_000,
-        )
+class FakeCuda:
+    """Two GPUs, of which the second has ten times as much memory; PyTorch takes the first."""
 
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda(False)))
-    assert not [name for name in memory() if name.startswith("gpu")]
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda(True)))
-    told = {name: size for name, size in memory().items() if name.startswith("gpu")}
-    assert told == {
-        "gpu_allocated_mb": 5.0,
-        "gpu_reserved_mb": 7.0,
-        "gpu_free_mb": 1000.0,
-        "gpu_total_mb": 8000.0,
+    def __init__(self, is_used=True):
+        self.is_initialized = lambda: is_used
+
+    def mem_get_info(self, device=None):
+        scale = 10 ** (device or 0)
+        return 1_000_000_000 * scale, 8_000_000_000 * scale
+
+    def memory_allocated(self, device=None):
+        return 5_000_000 * 10 ** (device or 0)
+
+    def memory_reserved(self, device=None):
+        return 7_000_000 * 10 ** (device or 0)
+
+
+def gpu_figures(device=""):
+    _, judgement, figures = memory_report(device)
+    assert judgement.level == OK
+    return {name: value for name, value in figures.items() if name.startswith("gpu")}
+
+
+def test_a_gpu_is_asked_only_where_one_is_in_use(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=FakeCuda(is_used=False)))
+    assert gpu_figures() == {}
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=FakeCuda()))
+    assert gpu_figures() == {
+        "gpu_allocated_mb": "5",
+        "gpu_reserved_mb": "7",
+        "gpu_free_mb": "1000",
+        "gpu_total_mb": "8000",
     }
+
+
+def test_the_gpu_that_networks_run_on_is_asked(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=FakeCuda()))
+    devices = ("", "cpu", "cuda", "cuda:0", "cuda:1")
+    told = [gpu_figures(device)["gpu_total_mb"] for device in devices]
+    assert told == ["8000", "8000", "8000", "8000", "80000"]
+
+
+def test_a_gpu_that_does_not_answer_is_told_and_survived(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nFor debugging")
+
+    cuda = SimpleNamespace(is_initialized=lambda: True, mem_get_info=fail)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    part, judgement, figures = memory_report()
+    assert (part, judgement.level) == ("memory", ERROR)
+    assert "(CUDA error: an illegal memory access was encountered): start" in judgement.message
+    if sys.platform == "linux":
+        assert float(figures["rss_mb"]) > 0  # the rest is known all the same
 
 
 def nobody():
@@ -150,8 +188,41 @@ class FakeWorker:
     def __init__(self):
         self.counts = Counts()
         self.reception = SimpleNamespace(
-            rate_hz=0.0, age_ms=1.0, topic="/image", reliability="reliable", problem=lambda _: ""
+            rate_hz=0.0,
+            age_ms=1.0,
+            take_recent_age_ms=lambda: 1.0,
+            topic="/image",
+            reliability="reliable",
+            problem=lambda _: "",
+            is_silent=False,
         )
+
+
+def test_a_camera_that_becomes_late_is_told_of_and_not_the_pipeline(graph):
+    worker = Worker(graph.node, Config(), lambda _: None, lambda _: None)
+    health = Health()
+    health.attend(worker)
+
+    def report(images, age_s):
+        for _ in range(images):
+            stamp = graph.node.get_clock().now() - Duration(seconds=age_s)
+            worker.reception._on_image(Image(header=Header(stamp=stamp.to_msg())))
+            health.statistics.add(nobody(), 1e3 * age_s + 50.0, {})
+        told = health.report(Config(), is_enabled=True)
+        return [(judged.level, judged.message) for _, judged, _ in told], told[0][2]
+
+    judged, _ = report(100, age_s=0.0)
+    assert [level for level, _ in judged] == [OK, OK]
+    ((level, says), of_pipeline), figures = report(15, age_s=3.0)
+    assert (level, of_pipeline[0]) == (WARN, OK)
+    assert says.startswith("images are 3.0 s old when they come")
+    assert float(figures["recent_callback_age_ms_p50"]) >= 3000
+    assert float(figures["callback_age_ms_p50"]) < 1000  # of all
+    judged, _ = report(0, age_s=0.0)  # a slow camera: nothing came meanwhile
+    assert judged[0][0] == WARN
+    judged, _ = report(1, age_s=0.0)
+    assert [level for level, _ in judged] == [OK, OK]
+    worker.stop(patience_s=5)
 
 
 def test_counts_go_on_over_pauses_and_rates_begin_anew(monkeypatch):

@@ -20,7 +20,7 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 
 from alphapose_ros.io.findings import FAIL, LEVELS, OK, WARN
 from alphapose_ros.nodes import doctor, doctor_camera, doctor_images, doctor_transport
@@ -98,7 +98,7 @@ def cameras(keeper):
 @pytest.fixture
 def findings(keeper, monkeypatch):
     """Return all that the doctor finds."""
-    monkeypatch.setattr(doctor, "LEAST_S", 0.2)
+    monkeypatch.setattr(doctor, "STEADY_S", 0.2)
     monkeypatch.setattr(doctor, "MOST_S", 0.4)
 
     def findings(topic, seconds):
@@ -245,8 +245,8 @@ def test_a_camera_that_sends_nothing_is_told(cameras, examine):
         ("past", "stamps", FAIL, "years in the past, and nobody publishes /clock"),
         ("future", "stamps", WARN, "before they were taken"),
         ("uncalibrated", "camera info", WARN, "not calibrated"),
-        ("small", "camera info", WARN, "images are 64 x 48"),
-        ("short", "camera info", WARN, "D has 3 numbers, expected 5"),
+        ("small", "camera info", WARN, "images are 64 x 48, expected 32 x 48"),
+        ("short", "camera info", WARN, "plumb_bob has 4 or 5 coefficients"),
     ],
 )
 def test_what_is_wrong_with_a_camera_is_named(cameras, examine, camera, subject, level, words):
@@ -273,6 +273,33 @@ def test_what_is_no_topic_is_told(keeper):
     node.destroy_node()
     assert found.level == FAIL
     assert "'/a camera' is no name for a topic" in found.text
+
+
+@pytest.mark.parametrize("kind", ["nodes", "topics"])
+def test_it_waits_until_nothing_more_appears(keeper, monkeypatch, kind):
+    """What is seen grows with every look; the pose node, or its topic, comes last."""
+    monkeypatch.setattr(doctor, "STEADY_S", 0.3)
+    monkeypatch.setattr(doctor, "MOST_S", 60.0)
+    looks = iter(range(1000))
+    names = [*((f"node_{number}", "/") for number in range(9)), ("pose_node", "/")]
+    topics = [(f"/topic_{number}", ["std_msgs/msg/String"]) for number in range(9)]
+    topics.append(("/late/image", ["sensor_msgs/msg/Image"]))
+    node = rclpy.create_node("doctor_under_test", context=keeper.context)
+    if kind == "nodes":
+        node.get_node_names_and_namespaces = lambda: names[: next(looks)]
+    else:
+        node.get_topic_names_and_types = lambda: topics[: next(looks)]
+        node.count_publishers = lambda topic: int(topic == "/late/image")
+    found = {one.subject: one for one in doctor.Examination(node, "", 0.01).findings()}
+    node.destroy_node()
+    if kind == "nodes":
+        assert "/pose_node does not answer" in found["pose node"].text
+    else:
+        assert "/late/image" in found["images"].text
+
+
+def test_of_pose_nodes_it_says_only_what_it_sees(cameras, examine):
+    assert examine("/plain/image", seconds=0.1)["pose node"].text == "none is seen"
 
 
 def test_two_cameras_on_one_topic_are_told(cameras, keeper, examine):
@@ -347,6 +374,8 @@ def test_a_pose_node_is_found_with_its_state_its_input_and_its_health(graph, exa
         found["its input"].text
     )
     assert "its camera info" not in found
+    assert "Let the publisher be reliable" in found["its input"].remedy
+    assert "process_every_frame false" in found["its input"].remedy
     graph.node.destroy_publisher(camera)
     graph.node.destroy_publisher(infos)
 
@@ -364,10 +393,11 @@ def heard(count, period_ms=40, lost=0, drop=()):
     [
         (heard(26), OK, 25.0, 25.0),
         (heard(26, lost=1), OK, 25.0, 25.96),
+        (heard(101, drop=(7, 50)), OK, 24.5, 24.5),
         (heard(26, lost=10), WARN, 25.0, 34.62),
         (heard(26, lost=100), FAIL, 25.0, 121.15),
         (heard(2, lost=100), FAIL, 0.4, 20.4),
-        (heard(31, drop=range(4, 14)), WARN, 20 / 1.2, 25.4),  # never sent
+        (heard(31, drop=range(4, 14)), WARN, 20 / 1.2, 20 / 1.2),  # never sent
         (heard(31, lost=10, drop=range(4, 14)), WARN, 20 / 1.2, 24.6),
     ],
 )
@@ -529,4 +559,41 @@ def test_pictures_are_judged_as_the_node_would_read_them():
     assert doctor_images.judge_picture(jpeg).level == FAIL
     info = CameraInfo(width=4, height=4, k=np.eye(3).ravel(), distortion_model="fisheye", d=[1.0])
     found = doctor_camera.judge_info(None, "", info, {"width": 4, "height": 4})
-    assert "unknown distortion model" in found.text
+    assert "equidistant has 4 coefficients" in found.text
+
+
+K = [600.0, 0.0, 320.0, 0.0, 600.0, 240.0, 0.0, 0.0, 1.0]
+VGA = {"width": 640, "height": 480}
+
+
+@pytest.mark.parametrize(
+    ("fields", "picture", "problem"),
+    [
+        ({"distortion_model": "plumb_bob", "d": [0.1, 0.2, 0.3, 0.4]}, VGA, ""),
+        ({"distortion_model": "radtan", "d": [0.1] * 5}, VGA, ""),
+        ({"distortion_model": "", "d": [0.1] * 5}, VGA, ""),
+        ({"distortion_model": "fisheye", "d": [0.1] * 4}, VGA, ""),
+        ({"distortion_model": "kannala_brandt", "d": [0.1] * 4}, VGA, ""),
+        ({"distortion_model": "rational_polynomial", "d": [0.1] * 5}, VGA, ""),
+        ({"distortion_model": "plumb_bob", "d": [0.1] * 5 + [0.0] * 3}, VGA, ""),
+        ({"distortion_model": "double_sphere", "d": [0.1] * 2}, VGA, "'double_sphere', which is"),
+        ({"distortion_model": "fov"}, VGA, "'fov', which is none of"),
+        ({"k": [600.0, *K[1:4], -1.0, *K[5:]]}, VGA, "which is no camera matrix"),
+        ({"k": [0.0, *K[1:]]}, VGA, "which is no camera matrix"),
+        ({"k": [0.0] * 9}, VGA, "not calibrated, all of K is 0"),
+        ({"binning_x": 2, "binning_y": 2}, {"width": 320, "height": 240}, ""),
+        ({"binning_x": 2, "binning_y": 2}, VGA, "images are 640 x 480, expected 320 x 240"),
+        ({"roi": RegionOfInterest(width=300, height=200)}, {"width": 300, "height": 200}, ""),
+        ({"roi": RegionOfInterest(width=300, height=200)}, VGA, "expected 300 x 200 by its size"),
+    ],
+)
+def test_a_camera_is_judged_as_the_pose_node_reads_it(fields, picture, problem):
+    info = CameraInfo(**{**VGA, "k": K, "distortion_model": "plumb_bob", **fields})
+    found = doctor_camera.judge_info(None, "", info, picture)
+    assert found.level == (WARN if problem else OK), found.text
+    assert problem in found.text
+
+
+def test_it_examines_without_the_messages_of_this_package():
+    code = "import sys; sys.modules['alphapose_ros.msg'] = None\nimport alphapose_ros.nodes.doctor"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
 
 import cv2
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from programs import start_camera, start_program, stop_camera
+from diagnostic_msgs.msg import DiagnosticStatus
+from programs import Diagnosed, start_camera, start_program, stop_camera
 from rcl_interfaces.msg import Log
 from rclpy.logging import LoggingSeverity
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -21,29 +20,18 @@ BEST_EFFORT, RELIABLE = ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABL
 NOISE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
 
 
-class PoseNode:
+class PoseNode(Diagnosed):
     """The pose node with a stand-in for the networks, and what it tells."""
 
     def __init__(self, graph, *remappings, **parameters):
+        super().__init__(graph)
         self.graph = graph
-        self.reports = graph.listen(DiagnosticArray, "/diagnostics")
         self.answers = graph.listen(TrackedPersonArray, "tracks")
         self.logs = graph.listen(Log, "/rosout", LOGS)
         settings = {"image_timeout_s": 0.5, **parameters}
         self.process = start_program(
             graph, "slow_node", "mailbox", remappings=remappings, **settings
         )
-
-    @property
-    def status(self):
-        """What is said of the input."""
-        told = self.reports[-1].status if self.reports else []
-        return next((one for one in told if one.name.endswith(": input")), DiagnosticStatus())
-
-    @property
-    def figures(self):
-        told = self.reports[-1].status if self.reports else []
-        return defaultdict(str, {pair.key: pair.value for one in told for pair in one.values})
 
     @property
     def errors(self):
@@ -99,6 +87,18 @@ def test_a_mismatch_is_an_error_that_names_both_profiles(graph):
         "image_reliability to auto or best_effort, or let the publisher be reliable"
     )
     assert not node.answers
+
+
+def test_a_mismatch_under_process_every_frame_is_explained_with_what_helps(graph):
+    camera = start_camera(graph, "--reliability", "best_effort")
+    node = PoseNode(graph, process_every_frame=True, image_reliability="auto")
+    node.wait_for_message("1 of an incompatible quality of service")
+    assert "Let the publisher be reliable" in node.status.message
+    assert "process_every_frame false" in node.status.message
+    assert not node.answers
+    stop_camera(graph, camera)
+    start_camera(graph, "--reliability", "reliable")
+    node.wait_for_answers()
 
 
 def test_auto_follows_the_publishers_in_both_directions(graph):

@@ -160,6 +160,19 @@ def test_wrong_values_are_refused_with_a_reason_and_change_nothing(graph, values
     assert (name in listed) == (name in known)
 
 
+def test_overrides_of_qualities_of_service_are_refused_once_the_node_runs(graph):
+    settings = Settings(graph, "-p", "qos_overrides./camera_info.subscription.depth:=3")
+    names = [f"qos_overrides./{topic}.subscription.depth" for topic in ("depth_image", "never")]
+    for result in settings.set(**dict.fromkeys(names, "5")):
+        assert not result.successful
+        assert "qos_overrides are taken only when the node starts" in result.reason
+    listed = settings.call(ListParameters, "list_parameters").result.names
+    assert not set(names) & set(listed)
+    (read_only,) = settings.set(**{"qos_overrides./camera_info.subscription.depth": 7})
+    assert not read_only.successful
+    assert settings.get("qos_overrides./camera_info.subscription.depth") == [3]
+
+
 def test_settings_set_at_once_change_together_or_not_at_all(settings):
     names = ("tracker.max_cost", "tracker.relaxed_max_cost")
     assert settings.set_at_once(tracker__max_cost=0.1, tracker__relaxed_max_cost=0.2).successful

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from array import array
+from types import SimpleNamespace
 
 import pytest
 import rclpy
@@ -16,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from alphapose_ros.config import Config
+from alphapose_ros.nodes.image_subscription import Gaps
 from alphapose_ros.nodes.reception import Reception
 from alphapose_ros.nodes.worker import Worker
 
@@ -191,11 +193,27 @@ def test_without_overrides_a_new_reception_goes_by_the_new_settings(graph, recei
         ("reliability", "perhaps", "'perhaps' is none of"),
         ("depth", -1, "-1 is no depth"),
         ("depth", "many", ".*'many' of type"),
+        ("reliability", "unknown", "'unknown' is none of .*best_effort"),
+        ("durability", "Unknown", "'Unknown' is none of .*volatile"),
+        ("history", "unknown", "'unknown' is none of .*keep_last"),
     ],
 )
 def test_a_wrong_override_is_named(receive, policy, value, told):
     with pytest.raises(ValueError, match=f"qos_overrides./image.subscription.{policy}: {told}"):
         receive({OVERRIDE + policy: value})
+
+
+@pytest.mark.parametrize(
+    ("policy", "value", "told"),
+    [("depth", "5", "'5' is no depth"), ("depth", True, "True is no depth")]
+    + [("reliability", 1, "1 is none of system_default, reliable")],
+)
+def test_an_override_of_another_type_that_was_declared_elsewhere_is_named(
+    graph, policy, value, told
+):
+    graph.node.declare_parameter(OVERRIDE + policy, value)
+    with pytest.raises(ValueError, match=f"subscription.{policy}: {told}"):
+        Reception(graph.node, print, Config())
 
 
 def test_nothing_is_left_behind_where_an_override_is_wrong(graph):
@@ -270,6 +288,107 @@ def test_images_wait_in_the_middleware_while_there_is_no_room(graph):
     assert worked == [0, 1, 2, 3, 4]
     assert worker.reception.lost == 0
     worker.stop(patience_s=5)
+
+
+class Losing:
+    """A Receiver that is told how many images came, how many were lost, and what time it is."""
+
+    def __init__(self, receiver, monkeypatch):
+        self.now_s, self.reception = 100.0, receiver.reception
+        clock = SimpleNamespace(monotonic=lambda: self.now_s)
+        monkeypatch.setattr("alphapose_ros.nodes.reception.time", clock)
+        self.reception._on_image(PICTURE)
+
+    def problem_after(self, seconds, received=0, lost=0):
+        self.now_s += seconds
+        for _ in range(received):
+            self.reception._on_image(PICTURE)
+        self.reception._images._on_lost(SimpleNamespace(total_count_change=lost))
+        return self.reception.problem(timeout_s=5.0)
+
+
+def test_a_slow_camera_whose_images_get_lost_is_told_of_without_a_break(receive, monkeypatch):
+    losing = Losing(receive(), monkeypatch)
+    told = [losing.problem_after(1.0, received=8, lost=7) for _ in range(8)]
+    assert told[0] == ""  # too few to judge
+    assert all("DDS loses them on the way" in one for one in told[1:])
+    told = [losing.problem_after(1.0, received=10) for _ in range(4)]
+    assert told[-1] == ""
+
+
+def test_what_was_judged_before_a_silence_is_forgotten(receive, monkeypatch):
+    losing = Losing(receive(), monkeypatch)
+    assert "DDS loses them" in losing.problem_after(1.0, received=20, lost=20)
+    assert "DDS loses them" in losing.problem_after(1.0, received=5, lost=5)
+    assert "no image on" in losing.problem_after(6.0)
+    assert losing.reception.is_silent
+    assert losing.problem_after(1.0, received=1) == ""
+    assert not losing.reception.is_silent
+
+
+def test_a_full_queue_is_told_of_until_it_has_lost_nothing_for_a_while(receive, monkeypatch):
+    losing = Losing(receive(process_every_frame=True), monkeypatch)
+    assert losing.problem_after(1.0, received=1) == ""
+    assert "3 images were lost on /image, although" in losing.problem_after(1.0, lost=3)
+    assert "3 images were lost" in losing.problem_after(5.0, received=1)
+    assert "4 images were lost" in losing.problem_after(4.0, received=1, lost=1)
+    assert "4 images were lost" in losing.problem_after(4.0, received=1)
+    for _ in range(5):
+        told = losing.problem_after(4.0, received=9)
+    assert (told, losing.reception.lost) == ("", 4)
+
+
+def counted(*steps):
+    """Return what Gaps counts of numbers, and of looks: publishers, whether they are the same."""
+    gaps = Gaps()
+    for step in steps:
+        if isinstance(step, int):
+            gaps.add(step)
+        else:
+            gaps.look(step[0], are_the_same=step[1], waiting=4)
+    return gaps.counted
+
+
+ONE, OTHERS = (1, True), (1, False)
+
+
+@pytest.mark.parametrize(
+    ("steps", "lost"),
+    [
+        ((5, 6, 7, ONE), 0),
+        ((5, 8, ONE, 9, 12, ONE), 4),
+        ((5, 8), 0),  # not known yet
+        ((500, ONE, 1, 501, 2, 502, (2, False)), 0),
+        ((500, ONE, 1, 501, OTHERS), 0),
+        ((500, ONE, 900, 501, 502, ONE), 0),  # another came and went between looks
+        ((500, ONE, 1, 2, ONE, 5, ONE), 2),  # a camera that was started anew
+        ((500, ONE, (2, False), 1, 501, OTHERS, 502, 2, 600, ONE), 0),  # they waited
+        ((500, ONE, (2, False), 1, OTHERS, 2, 501, 502, 503, 504, ONE, 507, ONE), 2),
+    ],
+)
+def test_gaps_count_where_one_publisher_was_there_before_and_after(steps, lost):
+    assert counted(*steps) == lost
+
+
+def test_a_second_publisher_is_no_loss_and_that_of_one_is_still_counted(graph, receive):
+    reception = receive(process_every_frame=True).reception
+    first = graph.node.create_publisher(Image, "image", RELIABLE)
+    graph.spin_until(first.get_subscription_count)
+
+    def send(*cameras):
+        for camera in cameras:
+            count = reception.received
+            camera.publish(PICTURE)
+            graph.spin_until(lambda count=count: reception.received > count)
+
+    send(*[first] * 30)
+    second = graph.node.create_publisher(Image, "image", RELIABLE)
+    graph.spin_until(second.get_subscription_count)
+    send(*(second, first) * 3)
+    graph.spin_for(1.2)  # two looks
+    send(*(second, first) * 3)
+    graph.spin_for(1.2)
+    assert (reception.lost, reception.received) == (0, 42)
 
 
 def test_the_nearest_topics_with_images_of_others_are_named(graph, receive):

@@ -223,12 +223,25 @@ def test_nothing_heard_leaves_a_readable_bag(graph, tmp_path):
     assert not (tmp_path / "overlay.mp4").exists()
 
 
+def test_mistyped_parameters_are_told_with_the_nearest_names(graph, tmp_path):
+    report = tmp_path / "recorder.json"
+    process = graph.start("recorder", out=tmp_path, report=report, privcy=True, use_sim_time=False)
+    graph.spin_until(report.exists)
+    code, said = graph.end(process)
+    assert code == 0, said
+    assert "parameter ignored: unknown parameter 'privcy'; did you mean privacy?" in said
+    assert said.count("parameter ignored") == 1
+
+
 def test_an_old_bag_is_kept_and_the_reason_given(graph, tmp_path):
     (tmp_path / "bag").mkdir()
     process = graph.start("recorder", out=tmp_path)
     said, _ = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "bag exists; delete it" in said and "Traceback" not in said
+    assert (
+        "bag exists; delete it, give another path or set overwrite:=true" in said
+        and "Traceback" not in said
+    )
 
 
 def test_images_that_wait_take_bounded_memory():

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 from array import array
-from collections import defaultdict
 
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from programs import start_program
+from programs import Diagnosed, start_program
 from rcl_interfaces.msg import Log
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
@@ -22,28 +20,17 @@ PIXELS = array("B", bytes(64 * 48 * 3))
 STEP_S = 0.125  # between images
 
 
-class Replay:
+class Replay(Diagnosed):
     """Plays images as a bag does, with their own stamps and perhaps a clock."""
 
     def __init__(self, graph, process):
+        super().__init__(graph)
         self.graph, self.process = graph, process
         self.answers = graph.listen(TrackedPersonArray, "tracks", MANY)
-        self.reports = graph.listen(DiagnosticArray, "/diagnostics")
         self.logs = graph.listen(Log, "/rosout", LOGS)
         self.clock = graph.node.create_publisher(Clock, "/clock", 10)
         self.images = graph.node.create_publisher(Image, "image", MANY)
         graph.spin_until(self.images.get_subscription_count)
-
-    @property
-    def status(self):
-        """What is said of the input."""
-        told = self.reports[-1].status if self.reports else []
-        return next((one for one in told if one.name.endswith(": input")), DiagnosticStatus())
-
-    @property
-    def figures(self):
-        told = self.reports[-1].status if self.reports else []
-        return defaultdict(str, {pair.key: pair.value for one in told for pair in one.values})
 
     def log(self):
         return "\n".join(log.msg for log in self.logs)

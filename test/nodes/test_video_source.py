@@ -103,6 +103,20 @@ def test_a_loop_goes_on_until_it_is_told_to_stop(graph, make_video, sign):
     assert graph.end(process, sign)[0] == 0
 
 
+def test_mistyped_parameters_are_told_with_the_nearest_names(graph, make_video):
+    given = {"video": make_video(frames=2), "frame_ids": "front", "rate_hz": 50.0}
+    images, _, process = play(graph, **given)
+    said = process.stdout.read()
+    assert "parameter ignored: unknown parameter 'frame_ids'; did you mean frame_id" in said
+    assert said.count("parameter ignored") == 1
+    assert {message.header.frame_id for message in images} == {"camera"}
+
+
+def test_a_parameter_like_none_is_told_with_all_there_are(graph, make_video):
+    _, _, process = play(graph, video=make_video(frames=2), **{"zzz": 1})
+    assert "unknown parameter 'zzz'; there are video, rate_hz" in process.stdout.read()
+
+
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [

@@ -13,9 +13,10 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("rclpy")
 from rclpy.serialization import serialize_message
 from std_msgs.msg import Header
+from tracked import tracked
 
 from alphapose_ros.config import OutputConfig
-from alphapose_ros.frame import Frame, Poses, Tracks, TrackState
+from alphapose_ros.frame import Frame, Poses, TrackState
 from alphapose_ros.io.bag import BagMessage, BagWriter
 from alphapose_ros.nodes.markers import MarkerBoard
 from alphapose_ros.skeletons import skeleton
@@ -44,8 +45,8 @@ def people(*ids):
     rows = [number - 1 for number in ids]
     places, ones = np.array([(-1, 0.7, 4), (0, 0.7, 6), (1, 0.7, 2)]), np.ones(n)
     states = np.array([TrackState.TRACKED, TrackState.TENTATIVE, TrackState.LOST])
-    return Tracks(
-        poses=Poses(
+    return tracked(
+        Poses(
             skeleton=BODY,
             keypoints=flat[rows],
             keypoints_3d=keypoints[rows],
@@ -55,13 +56,6 @@ def people(*ids):
         ),
         ids=ids,
         states=states[rows],
-        ages_s=ones,
-        unseen_s=ones,
-        hits=ones,
-        detection_rows=np.arange(n),
-        velocities_px=np.zeros((n, 2)),
-        person_ids=-ones,
-        identity_scores=ones,
         positions=places[rows],
         velocities=np.array([(0.5, 0, -1.0), (0, 0, 0), (0, 0, 1)])[rows],
     )

@@ -1,0 +1,298 @@
+"""Depth images: received beside the colour image, paired with it, brought to its pixels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, Image
+
+from alphapose_ros.config import Config, LiftingConfig
+from alphapose_ros.frame import Camera, Frame
+from alphapose_ros.images import to_metres
+from alphapose_ros.lifting.camera import register, scaled
+from alphapose_ros.nodes.conversions import Calibration, to_ns
+from alphapose_ros.nodes.image_subscription import ImageSubscription
+from alphapose_ros.nodes.pairing import Pairing
+from alphapose_ros.nodes.reception import Arrival, DepthArrival
+from alphapose_ros.nodes.reliability import overridden_policies
+from alphapose_ros.nodes.silence import reason_of_silence
+from alphapose_ros.nodes.topics import TOPICS
+
+BY_DEPTH = ("depth", "auto")  # what lifting.name is where depth is taken
+ENOUGH = 10  # images, until the share of those that found depth is judged
+LONELY = 0.8  # smallest share that is still ordinary
+SHORTEST_S = 0.005  # between looks at what has waited long enough
+MAX_ASPECT_ERROR = 0.01  # of two sizes of what is called the same picture
+
+Find = Callable[[str, str, int], np.ndarray]  # (to frame_id, from frame_id, stamp_ns) -> (4, 4)
+
+
+@dataclass(frozen=True)
+class DepthCounts:
+    """What became of colour and depth images, since the node began to take them."""
+
+    received: int  # depth images
+    paired: int
+    without_depth: int  # colour images that went on alone
+    unpaired: int  # depth images that no colour image came for
+
+
+class DepthReception:
+    """Subscriptions of `depth` and `depth_camera_info`; hands on colour images with their depth.
+
+    Args:
+        node: whose topics these are.
+        take: called with every colour image and its depth, if any, in order; must not wait.
+        config: lifting.slop_s, lifting.wait_s, and how images are received.
+        has_room: whether there may be an image; until then they wait in the middleware.
+
+    Raises:
+        ValueError: a `qos_overrides` parameter is wrong; the message names it.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        take: Callable[[Arrival], None],
+        config: Config,
+        has_room: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._node, self._lifting = node, config.lifting
+        self._pairing = Pairing(
+            lambda arrival, depth: take(arrival._replace(depth=depth)),
+            slop_s=config.lifting.slop_s,
+            wait_s=config.lifting.wait_s,
+            report=node.get_logger().error,
+        )
+        self._received = 0
+        self._last_s = time.monotonic()
+        self._judged = (0, 0)  # paired, and without depth, at the last judgement
+        self._verdict = ""
+        self._camera_info: CameraInfo | None = None
+        self.topic = node.resolve_topic_name("depth")
+        info_topic = node.resolve_topic_name("depth_camera_info")
+        info_overrides = overridden_policies(node, info_topic)  # first: it may raise
+        self._images = ImageSubscription(node, Image, self.topic, self._on_depth, config, has_room)
+        self._infos = node.create_subscription(
+            *(CameraInfo, info_topic, self._on_info, TOPICS["depth_camera_info"].qos),
+            qos_overriding_options=QoSOverridingOptions(info_overrides),
+        )
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands still
+        period_s = max(config.lifting.wait_s / 2, SHORTEST_S)
+        self._timer = node.create_timer(period_s, self._pairing.expire, clock=steady)
+
+    @property
+    def counts(self) -> DepthCounts:
+        """What became of the images so far."""
+        pairing = self._pairing
+        return DepthCounts(
+            self._received, pairing.paired, pairing.colour_alone, pairing.depth_alone
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Colour images that were not handed on, as their stamps went back."""
+        return self._pairing.dropped
+
+    def add_colour(self, arrival: Arrival) -> None:
+        """Take a colour image; it waits for its depth for lifting.wait_s at most."""
+        self._pairing.add_colour(arrival, to_ns(arrival.image.header.stamp))
+
+    def stop(self) -> None:
+        """Receive nothing more; what waits is dropped."""
+        self._node.destroy_timer(self._timer)
+        self._images.stop()
+        self._node.destroy_subscription(self._infos)
+        self._pairing.reset()
+
+    def problem(self, timeout_s: float) -> str:
+        """Return what seems to be wrong with depth, and the remedy; "" if nothing does."""
+        silent_s = time.monotonic() - self._last_s
+        if silent_s > timeout_s:
+            images = self._images
+            reason = reason_of_silence(self._node, self.topic, images.type_name, images.qos)
+            reason = reason.replace("`image`", "`depth`").replace("-r image:=", "-r depth:=")
+            return (
+                f"no depth image on {self.topic} for {silent_s:.0f} s, people have no positions by "
+                f"depth; {reason}"
+            )
+        counts = self.counts
+        paired, alone = counts.paired - self._judged[0], counts.without_depth - self._judged[1]
+        if paired + alone >= ENOUGH:
+            self._judged = (counts.paired, counts.without_depth)
+            is_well = paired >= LONELY * (paired + alone)
+            self._verdict = "" if is_well else self._lonely(alone, paired + alone)
+        return self._verdict
+
+    def _lonely(self, alone: int, total: int) -> str:
+        return (
+            f"{alone} of {total} images found no depth image within {self._lifting.slop_s:g} s of "
+            f"their stamps and {self._lifting.wait_s:g} s of waiting. Have the driver send depth "
+            "at the rate and with the stamps of the images, or raise lifting.slop_s "
+            "(stamps differ) or lifting.wait_s (depth comes late)"
+        )
+
+    def _on_depth(self, image: Image) -> None:
+        self._received += 1
+        self._last_s = time.monotonic()
+        arrival = DepthArrival(image, self._camera_info)
+        self._pairing.add_depth(arrival, to_ns(image.header.stamp))
+
+    def _on_info(self, info: CameraInfo) -> None:
+        self._camera_info = info
+
+
+class DepthReader:
+    """Gives frames the depth of their pixels. What cannot be used is left out and told of.
+
+    Args:
+        config: whether depth is registered, and if not, where its camera is.
+        find: looks a transform up by TF.
+
+    Raises:
+        ValueError: lifting.depth_offset is none.
+    """
+
+    def __init__(self, config: LiftingConfig, find: Find) -> None:
+        self._config, self._find = config, find
+        self._offset = offset_transform(config.depth_offset) if config.depth_offset else None
+        self._wrong_info = ""
+        self._calibration = Calibration(self._on_wrong_info)
+
+    def __call__(
+        self, frame: Frame, info: CameraInfo | None, depth: DepthArrival | None
+    ) -> tuple[Frame, str]:
+        """Return the frame with what can be used, and what cannot with its remedy, or "".
+
+        Args:
+            frame: of the colour image.
+            info: of the colour image.
+            depth: that belongs to it.
+        """
+        problem = self._camera_problem(frame, info)
+        if problem:
+            return replace(frame, camera=None), problem
+        if depth is None:
+            return frame, ""
+        try:
+            metres = self._on_image(frame, depth)
+        except (ValueError, LookupError) as error:  # its message says what to do
+            return frame, f"depth ignored: {error.args[0]}"
+        if np.isfinite(metres).any():
+            return replace(frame, depth=metres), ""
+        return frame, "depth images hold no values: see the depth camera, its range and the light"
+
+    def _camera_problem(self, frame: Frame, info: CameraInfo | None) -> str:
+        if info is None:
+            return (
+                "no CameraInfo has come yet on `camera_info`, people have no positions: remap it "
+                "to what the camera's driver publishes beside its images"
+            )
+        if frame.camera is None:
+            return "camera_info is of no calibrated camera, people have no positions: calibrate it"
+        height, width = frame.image.shape[:2]
+        try:
+            scaled(frame.camera, width, height)
+        except ValueError as error:
+            return f"people have no positions: {error}"
+        return ""
+
+    def _on_image(self, frame: Frame, depth: DepthArrival) -> np.ndarray:
+        """Return depth (H, W) [m] with the pixels of the frame's image.
+
+        Raises:
+            ValueError: the message is no depth image, or sizes do not go together.
+            LookupError: where the depth camera is is not known.
+        """
+        image = depth.image
+        metres = to_metres(
+            image.data,
+            height=image.height,
+            width=image.width,
+            encoding=image.encoding,
+            step=image.step,
+            is_bigendian=bool(image.is_bigendian),
+        )
+        height, width = frame.image.shape[:2]
+        if self._config.depth_registered:
+            return resized(metres, width, height)
+        camera = replace(scaled(frame.camera, width, height), width=width, height=height)
+        transform = self._offset
+        if transform is None:
+            transform = self._find(frame.frame_id, image.header.frame_id, frame.stamp_ns)
+        return register(metres, self._depth_camera(depth.camera_info), camera, transform)
+
+    def _depth_camera(self, info: CameraInfo | None) -> Camera:
+        if info is None:
+            raise ValueError(
+                "no CameraInfo has come yet on `depth_camera_info`, and depth is not registered "
+                "(lifting.depth_registered): remap it, or have the driver register depth"
+            )
+        camera = self._calibration(info)
+        if camera is None:
+            raise ValueError(
+                f"`depth_camera_info` is of no calibrated camera: {self._wrong_info or 'K is zero'}"
+            )
+        return camera
+
+    def _on_wrong_info(self, problem: str) -> None:
+        self._wrong_info = problem
+
+
+def resized(depth: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Return depth of the same picture in another size, each pixel the value at its middle.
+
+    Args:
+        depth: (h, w) [m].
+        width: wanted [px].
+        height: wanted [px].
+
+    Raises:
+        ValueError: the sides have another ratio: it cannot be the same picture.
+    """
+    found = depth.shape
+    if found == (height, width):
+        return depth
+    if abs(width * found[0] / (height * found[1]) - 1) > MAX_ASPECT_ERROR:
+        raise ValueError(
+            f"depth has {found[1]} x {found[0]} pixels, the image {width} x {height}: not the same "
+            "picture. Remap `depth` to depth that is registered to the image (often called "
+            "aligned_depth_to_color), or set lifting.depth_registered to false"
+        )
+    rows = ((np.arange(height) + 0.5) * found[0] / height).astype(np.intp)
+    columns = ((np.arange(width) + 0.5) * found[1] / width).astype(np.intp)
+    return depth[rows[:, None], columns]
+
+
+def offset_transform(text: str) -> np.ndarray:
+    """Read lifting.depth_offset: (4, 4), takes points of the depth camera to the image's.
+
+    Args:
+        text: x y z roll pitch yaw [m, rad]; turns about the fixed axes x, y, z in this order.
+
+    Raises:
+        ValueError: it is none.
+
+    Source: REP-103 (fixed axis roll, pitch, yaw).
+    """
+    try:
+        values = np.array(text.replace(",", " ").split(), np.float64)
+    except ValueError:
+        values = np.empty(0)
+    if values.shape != (6,) or not np.isfinite(values).all():
+        raise ValueError(
+            f"lifting.depth_offset: {text!r} is no x y z roll pitch yaw, six numbers in m and rad"
+        )
+    (cr, cp, cy), (sr, sp, sy) = np.cos(values[3:]), np.sin(values[3:])
+    about_x = np.array([[1, 0, 0], [0, cr, -sr], [0, sr, cr]])
+    about_y = np.array([[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]])
+    about_z = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]])
+    found = np.eye(4)
+    found[:3, :3], found[:3, 3] = about_z @ about_y @ about_x, values[:3]
+    return found

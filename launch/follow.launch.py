@@ -1,0 +1,51 @@
+"""The pose node for a robot that follows one person: depth, re-ID, positions in a fixed frame.
+
+For example ``ros2 launch alphapose_ros follow.launch.py image_topic:=/camera/color/image_raw
+camera_info_topic:=/camera/color/camera_info
+depth_topic:=/camera/aligned_depth_to_color/image_raw``, then
+``ros2 service call /pose_node/set_target alphapose_ros/srv/SetTarget``. It drives nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+
+FOLDER = Path(__file__).resolve().parent
+SHARE = FOLDER.parent
+
+ARGUMENTS = {  # name: default, meaning; beside those of pose.launch.py
+    "use_depth": ("true", "whether people are placed in metres"),
+    "use_tracking": ("true", "whether people are followed over time"),
+    "use_reid": ("true", "whether people are known again who come back"),
+    "target_frame": ("odom", "fixed frame in which the person's place is told, by TF"),
+    "target_file": ("", "where ~/enroll writes who is followed, and a restarted node finds them"),
+    "rviz_config": (str(SHARE / "rviz/pose_3d.rviz"), "layout of RViz"),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return what `ros2 launch` runs."""
+    return LaunchDescription(
+        [
+            *(
+                DeclareLaunchArgument(name, default_value=default, description=meaning)
+                for name, (default, meaning) in ARGUMENTS.items()
+            ),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(str(FOLDER / "pose.launch.py")),
+                launch_arguments={
+                    "use_depth": LaunchConfiguration("use_depth"),
+                    "use_tracking": LaunchConfiguration("use_tracking"),
+                    "use_reid": LaunchConfiguration("use_reid"),
+                    "target_frame": LaunchConfiguration("target_frame"),
+                    "target_file": LaunchConfiguration("target_file"),
+                    "rviz_config": LaunchConfiguration("rviz_config"),
+                }.items(),
+            ),
+        ]
+    )
