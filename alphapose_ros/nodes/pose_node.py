@@ -474,7 +474,7 @@ class PoseNode(LifecycleNode):
         name = self.get_fully_qualified_name().lstrip("/")  # there may be one per camera
         choices = self._choices()
         statuses = []
-        for part, judgement, figures in [*self._reports(), memory_report()]:
+        for part, judgement, figures in [*self._reports(), memory_report(choices["device"])]:
             told = figures | choices if part == "pipeline" else figures
             statuses.append(status(f"{name}: {part}", judgement, told, choices["device"]))
             self._log_judgement(part, judgement)
