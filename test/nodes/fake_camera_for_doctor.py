@@ -31,9 +31,7 @@ class Camera:
         reliable = "reliable" in self.choice
         qos = QoSProfile(
             depth=5,
-            reliability=(
-                ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
-            ),
+            reliability=(ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT),
         )
         self.message = self.make_message()
         suffix = "/compressed" if "compressed" in self.choice else ""
