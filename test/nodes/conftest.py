@@ -64,9 +64,15 @@ class Graph:
         return process.returncode, said
 
     def close(self):
+        """End all: in order where they can, for a killed node seems to be there for a while."""
         for process in self.processes:
-            process.kill()
-            process.wait()
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(5.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
             process.stdout.close()
         self.executor.shutdown()
         self.node.destroy_node()

@@ -12,7 +12,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.msg import Log, Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -213,12 +213,14 @@ def test_a_camera_info_that_cannot_be_right_costs_no_image_and_is_told_once(grap
     graph.spin_until(infos.get_subscription_count)
     wrong = CameraInfo(width=128, height=96, k=[100.0, 0.0, 64.0, 0.0, 100.0, 48.0, 0.0, 0.0, 1.0])
     wrong.distortion_model, wrong.d = "plumb_bob", [0.1, 0.2, 0.3]
+    logs = graph.listen(Log, "/rosout", 100)
 
     def answered():
         infos.publish(wrong)
         return camera.answered()
 
-    for _ in range(4):
+    graph.spin_until(lambda: answered() and any("plumb_bob" in log.msg for log in logs), 40)
+    for _ in range(3):
         graph.spin_until(answered)
     code, said = graph.end(camera.process)
     assert code == 0
