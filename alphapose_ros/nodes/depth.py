@@ -10,6 +10,7 @@ import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
 
 from alphapose_ros.config import Config, LiftingConfig
@@ -289,10 +290,7 @@ def offset_transform(text: str) -> np.ndarray:
         raise ValueError(
             f"lifting.depth_offset: {text!r} is no x y z roll pitch yaw, six numbers in m and rad"
         )
-    (cr, cp, cy), (sr, sp, sy) = np.cos(values[3:]), np.sin(values[3:])
-    about_x = np.array([[1, 0, 0], [0, cr, -sr], [0, sr, cr]])
-    about_y = np.array([[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]])
-    about_z = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]])
     found = np.eye(4)
-    found[:3, :3], found[:3, 3] = about_z @ about_y @ about_x, values[:3]
+    found[:3, :3] = Rotation.from_euler("xyz", values[3:]).as_matrix()  # lower case: fixed axes
+    found[:3, 3] = values[:3]
     return found

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point, PoseStamped, Quaternion
+from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
@@ -187,23 +188,5 @@ def orientation(facing: np.ndarray | None, up: np.ndarray) -> Quaternion:
         return Quaternion(x=0.0, y=0.0, z=0.0, w=1.0)
     ahead = level / length
     turn = np.stack((ahead, np.cross(up, ahead), up), axis=1)
-    x, y, z, w = _quaternion(turn).tolist()
+    x, y, z, w = Rotation.from_matrix(turn).as_quat().tolist()
     return Quaternion(x=x, y=y, z=z, w=w)
-
-
-def _quaternion(turn: np.ndarray) -> np.ndarray:
-    """Return x y z w of a rotation (3, 3): the eigenvector that it belongs to.
-
-    Source: Bar-Itzhack, New method for extracting the quaternion from a rotation matrix (2000).
-    """
-    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = turn
-    symmetric = np.array(
-        [
-            [xx - yy - zz, yx + xy, zx + xz, zy - yz],
-            [yx + xy, yy - xx - zz, zy + yz, xz - zx],
-            [zx + xz, zy + yz, zz - xx - yy, yx - xy],
-            [zy - yz, xz - zx, yx - xy, xx + yy + zz],
-        ]
-    )
-    found = np.linalg.eigh(symmetric)[1][:, -1]
-    return found if found[3] >= 0 else -found
