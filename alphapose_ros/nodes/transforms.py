@@ -10,6 +10,7 @@ import numpy as np
 from geometry_msgs.msg import Transform
 from rclpy.node import Node
 from rclpy.time import Time
+from scipy.spatial.transform import Rotation
 
 from alphapose_ros.config import Config
 from alphapose_ros.frame import Tracks
@@ -124,17 +125,11 @@ def to_matrix(transform: Transform) -> np.ndarray:
         NoTransformError: its rotation is none.
     """
     q, t = transform.rotation, transform.translation
-    x, y, z, w = q.x, q.y, q.z, q.w
-    length = x * x + y * y + z * z + w * w
-    if not 0.5 < length < 2.0:
-        raise NoTransformError(f"TF has a rotation x y z w = {x} {y} {z} {w}, which is none")
-    s = 2 / length
+    turn = np.array([q.x, q.y, q.z, q.w])
+    if not 0.5 < turn @ turn < 2.0:  # SciPy would bring any to length 1
+        raise NoTransformError(f"TF has a rotation x y z w = {turn.tolist()}, which is none")
     found = np.eye(4)
-    found[:3, :3] = [
-        [1 - s * (y * y + z * z), s * (x * y - z * w), s * (x * z + y * w)],
-        [s * (x * y + z * w), 1 - s * (x * x + z * z), s * (y * z - x * w)],
-        [s * (x * z - y * w), s * (y * z + x * w), 1 - s * (x * x + y * y)],
-    ]
+    found[:3, :3] = Rotation.from_quat(turn).as_matrix()
     found[:3, 3] = t.x, t.y, t.z
     return found
 
