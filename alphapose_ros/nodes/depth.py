@@ -117,8 +117,9 @@ class DepthReception:
         silent_s = time.monotonic() - self._last_s
         if silent_s > timeout_s:
             images = self._images
-            reason = reason_of_silence(self._node, self.topic, images.type_name, images.qos)
-            reason = reason.replace("`image`", "`depth`").replace("-r image:=", "-r depth:=")
+            reason = reason_of_silence(
+                self._node, self.topic, images.type_name, images.qos, name="depth"
+            )
             return (
                 f"no depth image on {self.topic} for {silent_s:.0f} s, people have no positions by "
                 f"depth; {reason}"

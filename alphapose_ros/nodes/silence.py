@@ -21,7 +21,9 @@ FITTING = (  # the remedy for a mismatch; process_every_frame and overrides come
 )
 
 
-def reason_of_silence(node: Node, topic: str, type_name: str, asked: QoSProfile) -> str:
+def reason_of_silence(
+    node: Node, topic: str, type_name: str, asked: QoSProfile, name: str = "image"
+) -> str:
     """Return who publishes on a topic that nothing arrives on, and the remedy.
 
     Args:
@@ -29,15 +31,16 @@ def reason_of_silence(node: Node, topic: str, type_name: str, asked: QoSProfile)
         topic: in full.
         type_name: of the messages that the subscriber takes, RAW or COMPRESSED.
         asked: the profile of the subscription.
+        name: of the input: "image", which can be compressed, or another one, which cannot.
     """
     publishers = node.get_publishers_info_by_topic(topic)
     count = f"{len(publishers)} publisher{'' if len(publishers) == 1 else 's'} there"
     if not publishers:
-        return f"{count}. Remap `image` to the camera's topic{_near(node, topic)}"
+        return f"{count}. Remap `{name}` to the camera's topic{_near(node, topic, name)}"
     ours = [one for one in publishers if one.topic_type == type_name]
     if not ours:
         others = ", ".join(sorted({one.topic_type for one in publishers}))
-        return f"{count}, of {others} instead of {type_name}. {_other_type(topic, others)}"
+        return f"{count}, of {others} instead of {type_name}. {_other_type(topic, others, name)}"
     unfit = [one for one in ours if not is_compatible(one, asked)]
     if unfit:
         offers = "; ".join(sorted({shown_profile(one.qos_profile) for one in unfit}))
@@ -55,8 +58,10 @@ def _offers(publishers: list[TopicEndpointInfo]) -> str:
     return "; ".join(sorted({shown_profile(one.qos_profile) for one in publishers}))
 
 
-def _other_type(topic: str, found: str) -> str:
+def _other_type(topic: str, found: str, name: str) -> str:
     """Return how to receive images of the type ``found`` from ``topic``."""
+    if name != "image":
+        return f"Remap `{name}` to a topic of raw images"
     if found == COMPRESSED and topic.endswith(SUFFIX):
         return f"Start with `-p image_transport:=compressed -r image:={topic.removesuffix(SUFFIX)}`"
     if found == COMPRESSED:
@@ -69,12 +74,13 @@ def _other_type(topic: str, found: str) -> str:
     return "Remap `image` to a topic of images"
 
 
-def _near(node: Node, topic: str) -> str:
-    """Return how to remap `image` to the existing topics most like ``topic``; "" if none is."""
+def _near(node: Node, topic: str, input_name: str) -> str:
+    """Return how to remap an input to the existing topics most like ``topic``; "" if none is."""
     own = (node.get_name(), node.get_namespace())
+    takes = {RAW, COMPRESSED} if input_name == "image" else {RAW}
     candidates = []
     for name, types in node.get_topic_names_and_types():
-        if not {RAW, COMPRESSED}.intersection(types):
+        if not takes.intersection(types):
             continue
         publishers = node.get_publishers_info_by_topic(name)
         if any((one.node_name, one.node_namespace) != own for one in publishers):
@@ -82,14 +88,14 @@ def _near(node: Node, topic: str) -> str:
     if not candidates:
         return "; no other node publishes images on any topic"
     candidates.sort(key=lambda one: -SequenceMatcher(None, topic, one[0]).ratio())
-    ways = ", ".join(f"`{_way(*candidate)}`" for candidate in candidates[:NAMED])
+    ways = ", ".join(f"`{_way(*candidate, input_name)}`" for candidate in candidates[:NAMED])
     return f": {ways}"
 
 
-def _way(topic: str, type_name: str) -> str:
+def _way(topic: str, type_name: str, name: str) -> str:
     """Return the arguments with which the node receives from ``topic``."""
     if type_name == RAW:
-        return f"-r image:={topic}"
+        return f"-r {name}:={topic}"
     if topic.endswith(SUFFIX):
         return f"-r image:={topic.removesuffix(SUFFIX)} -p image_transport:=compressed"
     return f"-r image{SUFFIX}:={topic} -p image_transport:=compressed"

@@ -6,13 +6,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.qos import QoSProfile
 from rgbd_rig import NOISE, RANGE_M, Rig, depth_of, info_of, is_at, is_nowhere, plane
+from sensor_msgs.msg import CompressedImage, Image
 
 from alphapose_ros.config import Config, LiftingConfig, with_values
 from alphapose_ros.frame import Camera, Frame
 from alphapose_ros.nodes.depth import DepthReader, offset_transform, resized
 from alphapose_ros.nodes.reception import DepthArrival
+from alphapose_ros.nodes.silence import RAW, reason_of_silence
 from alphapose_ros.nodes.space import Space
 
 
@@ -104,6 +108,22 @@ def test_what_cannot_work_is_refused_at_once(settings, text, monkeypatch):
     config = with_values(Config(), {"lifting.name": "depth", **settings})
     with pytest.raises(ValueError, match=text):
         Space(None, config)
+
+
+def test_who_waits_for_depth_is_told_of_topics_that_can_be_depth(graph):
+    asked = QoSProfile(depth=1)
+    graph.node.create_publisher(Image, "camera/depths", 1)
+    graph.node.create_publisher(CompressedImage, "camera/depth/compressed", 1)
+    watcher = rclpy.create_node("watcher", context=graph.context)
+    try:
+        graph.spin_until(lambda: watcher.count_publishers("/camera/depth/compressed"))
+        told = reason_of_silence(watcher, "/depth", RAW, asked, "depth")
+        assert "Remap `depth` to the camera's topic: `-r depth:=/camera/depths`" in told
+        assert "compressed" not in told
+        told = reason_of_silence(watcher, "/camera/depth/compressed", RAW, asked, "depth")
+        assert told.endswith("Remap `depth` to a topic of raw images")
+    finally:
+        watcher.destroy_node()
 
 
 def test_an_offset_is_a_place_and_turns_about_fixed_axes():
