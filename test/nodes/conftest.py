@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from itertools import count
 
 import cv2
 import numpy as np
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+
+TESTS = count(int(os.environ["ROS_DOMAIN_ID"]))
 
 
 class Graph:
@@ -64,7 +68,7 @@ class Graph:
         return process.returncode, said
 
     def close(self):
-        """End all: in order where they can, for a killed node seems to be there for a while."""
+        """End all, in order where they can: killed nodes leave their shared memory behind."""
         for process in self.processes:
             process.terminate()
         for process in self.processes:
@@ -80,7 +84,14 @@ class Graph:
 
 
 @pytest.fixture
-def graph():
+def domain():
+    """One of its own for each test, so that the nodes of the test before cannot be met in it."""
+    return 1 + next(TESTS) % 101
+
+
+@pytest.fixture
+def graph(domain, monkeypatch):
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     graph = Graph()
     try:
         yield graph

@@ -43,7 +43,8 @@ def overload(graph):
         assert code == 0, said
         graph.node.destroy_publisher(camera)
         assert len(answers) >= 10
-        return json.loads(said.splitlines()[-1])
+        (figures,) = [line for line in said.splitlines() if line.startswith("{")]
+        return json.loads(figures)
 
     return run
 

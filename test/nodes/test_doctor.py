@@ -87,6 +87,12 @@ def keeper():
     rclpy.shutdown(context=context)
 
 
+@pytest.fixture
+def domain(keeper):
+    """The one in which the doctor looks."""
+    return keeper.context.get_domain_id()
+
+
 @pytest.fixture(scope="module")
 def cameras(keeper):
     with running(keeper, *reversed(KINDS)) as process:  # the last is the first that is known
