@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from itertools import cycle
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = TemporaryDirectory(prefix="alphapose_ros_test_")
+
+
+def claim_domains(size=10):
+    """Take a block of domains that no other run on this machine has, until this process ends.
+
+    All are up to 101, beyond which other programs may use their ports.
+    """
+    for first in range(1, 101, size):
+        lock = os.open(Path(gettempdir(), f"alphapose_ros_test_{first}.lock"), os.O_CREAT)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            return range(first, first + size)
+    raise RuntimeError("ten runs of these tests are under way; wait until one of them ends")
+
+
+DOMAINS = claim_domains()
 
 # Before rclpy starts, for this process and all that it starts: no socket is opened, no image lost.
 os.environ.pop("FASTRTPS_DEFAULT_PROFILES_FILE", None)
@@ -17,12 +38,18 @@ os.environ.pop("FASTDDS_DEFAULT_PROFILES_FILE", None)
 os.environ.update(
     FASTDDS_BUILTIN_TRANSPORTS="SHM?max_msg_size=16MB&sockets_size=16MB",
     ROS_AUTOMATIC_DISCOVERY_RANGE="SYSTEM_DEFAULT",
-    ROS_DOMAIN_ID=str(1 + os.getpid() % 101),
+    ROS_DOMAIN_ID=str(DOMAINS[0]),
     ROS_HOME=FOLDER.name,
     ROS_LOG_DIR=FOLDER.name,
 )
 # On a busy machine the threads of a small network wait for each other far longer than they work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def domains():
+    """ROS 2 domains in turn; the tests before used others."""
+    return cycle(DOMAINS)
 
 
 @pytest.fixture(scope="session")
