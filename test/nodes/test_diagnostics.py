@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 import sys
 import time
 from array import array
@@ -101,7 +102,8 @@ def test_little_memory_is_told_before_it_is_gone():
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 def test_memory_is_that_of_the_process():
     before = memory()["rss_mb"]
-    block = np.ones(50_000_000, np.uint8)
+    block = mmap.mmap(-1, 50_000_000)  # new to the process, whatever it had before
+    np.frombuffer(block, np.uint8)[:] = 1
     now = memory()
     assert now["rss_mb"] - before == pytest.approx(len(block) / 1e6, abs=5)
     assert now["rss_peak_mb"] > now["rss_mb"] - 1
