@@ -51,10 +51,12 @@ from alphapose_ros.nodes.parameters import declare, watch
 from alphapose_ros.nodes.reception import Arrival
 from alphapose_ros.nodes.space import Placed, Space
 from alphapose_ros.nodes.target import Follower, no_target, to_pose, to_status
+from alphapose_ros.nodes.target_frame import TargetFrame
 from alphapose_ros.nodes.topics import SERVICES, TOPICS
 from alphapose_ros.nodes.transitions import (
     forget_destroyed,
     give_back_memory,
+    hold_memory_steady,
     reported,
     survive_wrong_requests,
 )
@@ -155,7 +157,7 @@ class PoseNode(LifecycleNode):
         self._at_work = threading.Lock()  # held while an image is processed
         self._forget = threading.Event()  # all tracks, before the next image
         watch(self, lambda: self._config, self._accept, lambda: self._is_active)
-        self._follower = Follower(self._config.target)
+        self._follower, self._target_frame = Follower(self._config.target), TargetFrame(self)
         answers = {
             "~/enable": self._on_enable,
             "~/reset": self._on_reset,
@@ -185,7 +187,8 @@ class PoseNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         if not self._build():
             return TransitionCallbackReturn.FAILURE
-        self._outputs = {
+        # Once for all: the middleware keeps something of every publisher that there ever was.
+        self._outputs = self._outputs or {
             name: self.create_lifecycle_publisher(MESSAGE_CLASSES[name], name, topic.qos)
             for name, topic in TOPICS.items()
             if name in MESSAGE_CLASSES and not (topic.is_input or name == "/diagnostics")
@@ -243,6 +246,7 @@ class PoseNode(LifecycleNode):
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._is_active = False
         self._trouble = "an error ended the last transition; see the log, then configure again"
+        super().on_deactivate(state)
         self._release()
         return TransitionCallbackReturn.SUCCESS  # unconfigured again
 
@@ -316,12 +320,9 @@ class PoseNode(LifecycleNode):
         self._space.reset()
 
     def _release(self) -> None:
-        """Give up outputs and networks, and a worker that did not end in time."""
+        """Give up networks, and a worker that did not end in time."""
         if self._worker is not None:
             self._worker.abandon()
-        for publisher in self._outputs.values():
-            self.destroy_lifecycle_publisher(publisher)
-        self._outputs = {}
         self._pipeline = self._worker = None
         self._leave_space()
         self._health.detach()
@@ -423,6 +424,7 @@ class PoseNode(LifecycleNode):
         pose = to_pose(state, header, is_camera=placed.frame_id == frame.frame_id)
         if pose is not None:
             self._publish("target/pose", pose)
+            self._target_frame.show(pose, done.config.target.tf_frame)
         self._publish("target/status", to_status(state, done.header))
 
     def _show(self, done: Done) -> None:
@@ -488,7 +490,7 @@ class PoseNode(LifecycleNode):
         if self._is_active:
             told = self._health.report(self._config, is_enabled=self._takes_images)
             return told + self._space.report(self._worker.depth if self._worker else None)
-        state = Judgement(OK, "inactive" if self._outputs else "unconfigured")
+        state = Judgement(OK, "inactive" if self._pipeline else "unconfigured")
         judgement = Judgement(ERROR, self._trouble) if self._trouble else state
         return [(part, judgement, told) for part, told in self._health.figures().items()]
 
@@ -507,6 +509,7 @@ class PoseNode(LifecycleNode):
 
 def main() -> None:
     """Run the node."""
+    hold_memory_steady()
 
     def make() -> PoseNode:
         node = PoseNode()
