@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import struct
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -84,7 +85,38 @@ BT601 = np.array(
 
 JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 JPEG_SCAN = 0xDA  # marker of the segment that the picture's data follow
+DEPTH_HEADER = struct.Struct("<iff")  # of compressedDepth: form, gain and offset of inverse depth
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+
+
+def read_image(message: Any) -> np.ndarray:
+    """Return an image message as (H, W, 3) uint8 BGR, without a copy where it is bgr8 already.
+
+    Args:
+        message: with the fields of sensor_msgs/Image or sensor_msgs/CompressedImage, whatever made
+            it: rclpy, or a reader of bags.
+
+    Raises:
+        ValueError: it is empty, damaged or of an unknown encoding.
+    """
+    if hasattr(message, "format"):
+        return decompress(message.data, message.format)
+    return to_bgr(message.data, **_layout_of(message))
+
+
+def read_depth(message: Any) -> np.ndarray:
+    """Return a depth message as (H, W) float32 [m], NaN where there is no value.
+
+    Args:
+        message: with the fields of sensor_msgs/Image, or of the sensor_msgs/CompressedImage that
+            compressed_depth_image_transport makes of one.
+
+    Raises:
+        ValueError: it is no depth image, or empty or damaged.
+    """
+    if hasattr(message, "format"):
+        return decompress_depth(message.data, message.format)
+    return to_metres(message.data, **_layout_of(message))
 
 
 def to_bgr(
@@ -172,7 +204,7 @@ def decompress(data: Bytes, name: str) -> np.ndarray:
     file = bytes(data)
     if not file.startswith((PNG_START, JPEG_START)):
         raise ValueError(f"{what} is no JPEG or PNG; check the camera driver")
-    if not _is_whole(file):
+    if not is_whole(file):
         raise ValueError(f"{what} breaks off before its end; check the camera driver")
     is_mosaic = original in BAYER and "bgr" not in stored and "rgb" not in stored
     flag = cv2.IMREAD_UNCHANGED if is_mosaic else cv2.IMREAD_COLOR
@@ -186,6 +218,57 @@ def decompress(data: Bytes, name: str) -> np.ndarray:
         values = _upper_bytes(picture) if picture.dtype == np.uint16 else picture
         return cv2.cvtColor(values, BAYER[original].to_bgr)
     return picture[:, :, ::-1].copy() if "compressed rgb" in stored else picture
+
+
+def decompress_depth(data: Bytes, name: str) -> np.ndarray:
+    """Read depth as compressed_depth_image_transport sends it, as (H, W) float32 [m].
+
+    Args:
+        data: the plug-in's header, then a PNG file: millimetres, or quantised inverse depth.
+        name: what the message says of it: "16UC1; compressedDepth png" or 32FC1.
+
+    Raises:
+        ValueError: it is something else, cut short or damaged.
+
+    Source: compressed_depth_image_transport (ConfigHeader; its codec for the inverse depth).
+    """
+    encoding, _, stored = (part.strip() for part in name.partition(";"))
+    file = bytes(data)
+    picture = file[DEPTH_HEADER.size :]
+    if encoding not in METRES or "compressedDepth" not in stored:
+        raise ValueError(f"compressed image of format {name!r} is no depth; use the depth topic")
+    if not picture.startswith(PNG_START):
+        raise ValueError(f"compressed depth of format {name!r} is no PNG; have it sent as PNG")
+    if not is_whole(picture):
+        raise ValueError(f"compressed depth of {len(file)} bytes breaks off before its end")
+    values = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.dtype != np.uint16 or values.ndim != 2:
+        raise ValueError(f"compressed depth of {len(file)} bytes is damaged")
+    if encoding == "32FC1":
+        _, gain, offset = DEPTH_HEADER.unpack_from(file)
+        with np.errstate(divide="ignore"):
+            metres = np.float32(gain) / (values - np.float32(offset))
+        return np.where((values > 0) & (metres > 0), metres, np.nan).astype(np.float32)
+    height, width = values.shape
+    return to_metres(values.tobytes(), height=height, width=width, encoding="16UC1", step=2 * width)
+
+
+def is_whole(file: bytes) -> bool:
+    """Tell whether the end of a JPEG or PNG file is there."""
+    if file.startswith(PNG_START):
+        return PNG_END in file
+    # Within a picture's data an end marker cannot occur; before, a preview may have its own.
+    return file.find(JPEG_END, _scan_start(file)) >= 0
+
+
+def _layout_of(message: Any) -> dict[str, Any]:
+    return {
+        "height": message.height,
+        "width": message.width,
+        "encoding": message.encoding,
+        "step": message.step,
+        "is_bigendian": bool(message.is_bigendian),
+    }
 
 
 def _layout(encoding: str) -> Layout:
@@ -249,14 +332,6 @@ def _from_nv24(rows: np.ndarray, height: int, step: int) -> np.ndarray:
     )
     yuv = cv2.merge((rows[:height], *cv2.split(colours)))
     return cv2.transform(yuv, BT601)
-
-
-def _is_whole(file: bytes) -> bool:
-    """Tell whether the end of a JPEG or PNG file is there."""
-    if file.startswith(PNG_START):
-        return PNG_END in file
-    # Within a picture's data an end marker cannot occur; before, a preview may have its own.
-    return file.find(JPEG_END, _scan_start(file)) >= 0
 
 
 def _scan_start(file: bytes) -> int:

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
 import math
+import struct
 import zlib
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-from alphapose_ros.images import ENCODINGS, decompress, to_bgr, to_metres
+from alphapose_ros.images import (
+    ENCODINGS,
+    decompress,
+    read_depth,
+    read_image,
+    to_bgr,
+    to_metres,
+)
 
 WIDTH, HEIGHT = 12, 8  # [px]
 
@@ -352,3 +361,71 @@ def test_a_header_that_tells_of_absurdly_many_pixels_is_bad_input():
     message = f"of {len(file)} bytes, format 'png', is damaged or too large; check the camera"
     with pytest.raises(ValueError, match=message):
         decompress(file, "png")
+
+
+# Messages
+
+
+def as_message(**fields):
+    return SimpleNamespace(**fields)
+
+
+def test_messages_are_read_as_their_bytes_are():
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    size = {"height": 4, "width": 6, "step": 18, "is_bigendian": 0}
+    for data in (pixels.tobytes(), np.frombuffer(pixels.tobytes(), np.uint8)):  # rclpy, rosbags
+        found = read_image(as_message(encoding="rgb8", data=data, **size))
+        assert np.array_equal(found, pixels[..., ::-1])
+    file = np.frombuffer(cv2.imencode(".png", pixels)[1].tobytes(), np.uint8)
+    assert np.array_equal(read_image(as_message(format="png", data=file)), pixels)
+
+
+def test_depth_messages_are_metres():
+    values = np.array([[0, 1500], [2000, 65535]], np.uint16)
+    size = {"height": 2, "width": 2, "step": 4, "is_bigendian": 0}
+    found = read_depth(as_message(encoding="16UC1", data=values.tobytes(), **size))
+    np.testing.assert_allclose(found, [[np.nan, 1.5], [2.0, 65.535]])
+
+
+def compressed_depth(values, name, head=bytes(12)):
+    png = cv2.imencode(".png", values)[1].tobytes()
+    return as_message(format=name, data=np.frombuffer(head + png, np.uint8))
+
+
+@pytest.mark.parametrize("name", ["16UC1; compressedDepth", "16UC1; compressedDepth png"])
+def test_compressed_millimetres_are_read(name):
+    values = np.array([[0, 1500], [2000, 65535]], np.uint16)
+    found = read_depth(compressed_depth(values, name))
+    np.testing.assert_allclose(found, [[np.nan, 1.5], [2.0, 65.535]])
+
+
+def test_quantised_inverse_depth_is_read():
+    # The plug-in's own: v = a / depth + b; here a = 3000, b = 10: 1.5 m is 2010, 3 m is 1010.
+    values = np.array([[0, 2010], [1010, 10]], np.uint16)
+    head = struct.pack("<iff", 0, 3000.0, 10.0)
+    found = read_depth(compressed_depth(values, "32FC1; compressedDepth png", head))
+    np.testing.assert_allclose(found[:, 0], [np.nan, 3.0])
+    np.testing.assert_allclose(found[0, 1], 1.5)
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (as_message(format="jpeg", data=b"x"), "'jpeg' is no depth"),
+        (as_message(format="16UC1; compressedDepth rvl", data=bytes(50)), "no PNG"),
+        (as_message(format="16UC1; compressedDepth png", data=b""), "no PNG"),
+        (
+            compressed_depth(np.zeros((4, 4, 3), np.uint8), "16UC1; compressedDepth png"),
+            "is damaged",
+        ),
+    ],
+)
+def test_what_is_no_compressed_depth_is_told(message, text):
+    with pytest.raises(ValueError, match=text):
+        read_depth(message)
+
+
+def test_compressed_depth_that_breaks_off_is_told():
+    whole = compressed_depth(np.full((9, 9), 800, np.uint16), "16UC1; compressedDepth png")
+    with pytest.raises(ValueError, match="breaks off"):
+        read_depth(as_message(format=whole.format, data=whole.data[:-8]))

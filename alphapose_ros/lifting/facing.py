@@ -23,7 +23,7 @@ HIDDEN_BELOW = 0.7  # of its width: from there on the far side begins to be hidd
 TORSO_MIN_M, TORSO_MAX_M = 0.25, 0.8  # from hips to shoulders
 MAX_LEAN = np.radians(50)  # a torso that leans more does not stand on the ground
 UNKNOWN_STD = 0.75  # of sine and cosine, where nothing is seen
-LEAST_STD = 0.15  # [rad] networks err in all keypoints of one person alike
+LEAST_STD = 0.2  # [rad] networks err in all keypoints of one person alike
 MAX_STD = 1.0  # [rad] above it nothing is known
 
 _NAMES = {"nose"} | {

@@ -1,4 +1,4 @@
-"""People on the ground plane: where the rays through their feet meet it, without depth."""
+"""The plane that people stand on, and where on it they are by their images alone, without depth."""
 
 from __future__ import annotations
 
@@ -9,25 +9,46 @@ import numpy as np
 from alphapose_ros.frame import Camera, Poses
 from alphapose_ros.lifting.camera import rays
 from alphapose_ros.lifting.hips import Places
+from alphapose_ros.lifting.pole import HIP_SHARE, Cues, Poles, stood
+from alphapose_ros.skeletons import Skeleton
 
-HIP_HEIGHT_M, HIP_HEIGHT_STD_M = 0.88, 0.11  # of the point between the hips, above the feet
-HIP_STD_M = 0.05  # and across
-PITCH_STD = np.radians(1.0)  # of the plane's direction, as it is measured or calibrated
-HEIGHT_STD = 0.02  # of the camera's height, in parts of it
-LIFTED_STD_M = 0.04  # how far a foot is off the ground in walking
-FOOT_PIXEL_STD = 0.02  # of a keypoint of a foot, in box heights
-BOX_PIXEL_STD = 0.03  # of the lower side of a box
-BOX_FOOT_HEIGHT_M, BOX_LIFTED_STD_M = 0.02, 0.06
+HIP_HEIGHT_STD_M = 0.04  # of the point between the hips, at a known stature: knees bend
+HIP_STD_M = 0.04  # and across, from over the feet
+ACROSS_PIXEL_STD = 0.01  # of a person in the image, in box heights
+CUT_OFF, CUT_OFF_PX = 0.03, 3.0  # in box heights, at least: who ends so near to the lower side ...
 MIN_PIXEL_STD_PX = 2.0
-CUT_OFF_PX = 3.0  # a box that ends so near to the lower side of the image shows no feet
-MIN_SINE = 0.02  # of the angle between ray and plane; flatter rays say nothing
+MAX_SLOPE, MIN_FOOT_SLOPE = 3.0, 0.02  # of rays that count: to bodies, and down to feet
 
-FEET = {  # keypoints of the left foot without their side, and how high they are [m]
-    "ankle": 0.09,
-    "heel": 0.04,
-    "big_toe": 0.02,
-    "small_toe": 0.02,
-}
+
+class Part(NamedTuple):
+    """Keypoints that are taken as one place on the body."""
+
+    names: tuple[str, ...]
+    share: float  # how high it is, of the stature
+    std_m: float  # and give or take
+    pixel_std: float  # of its place in the image, in box heights
+
+
+def _sides(*names: str) -> tuple[str, ...]:
+    return tuple(f"{side}_{name}" for name in names for side in ("left", "right"))
+
+
+# Source of the shares: Drillis, Contini: Body Segment Parameters, New York University, 1966.
+BODY = (
+    Part(("head",), 1.0, 0.03, 0.02),
+    Part(("nose", *_sides("eye", "ear")), 0.93, 0.03, 0.02),
+    Part(_sides("shoulder"), 0.81, 0.03, 0.02),
+    Part(_sides("hip"), HIP_SHARE, 0.03, 0.025),
+)
+FOOT_HEIGHTS_M = {"ankle": 0.09, "heel": 0.04, "big_toe": 0.02, "small_toe": 0.02}
+FEET = tuple(
+    Part(tuple(f"{side}_{name}" for name in FOOT_HEIGHTS_M), 0.0, 0.03, 0.025)
+    for side in ("left", "right")
+)
+BOX = Part((), 0.0, 0.06, 0.03)  # the lower side of a box, where no feet are found
+BOX_HEIGHT_M = 0.02
+PARTS = (*BODY, *FEET, BOX)
+IS_FOOT = np.array([part.share == 0 for part in PARTS])
 
 
 class Ground(NamedTuple):
@@ -65,7 +86,7 @@ class Ground(NamedTuple):
 def stand(
     poses: Poses, camera: Camera, ground: Ground, size: tuple[int, int], min_score: float
 ) -> Places:
-    """Find people on the ground by their feet, or else by the lower side of their boxes.
+    """Find people on the ground by their feet and bodies; NaN where too little of them is seen.
 
     Args:
         poses: N people.
@@ -74,76 +95,84 @@ def stand(
         size: height and width of the image [px].
         min_score: smallest score of a keypoint that counts.
     """
-    pixels, heights, pixel_stds, lifted_stds = _contacts(poses, size, min_score)
-    r = rays(pixels, camera)
+    pixels, heights = _seen(poses, size, min_score)
+    box_height = poses.boxes[:, 3:].astype(np.float64) - poses.boxes[:, 1:2]
+    focal = np.sqrt(camera.matrix[0, 0] * camera.matrix[1, 1])
     n = ground.normal
-    above = ground.height_m - heights  # of the camera, over the plane in which the point lies
+    ray = rays(pixels, camera)
+    rise = ray @ n
+    level = ray - rise[..., None] * n
     with np.errstate(invalid="ignore", divide="ignore"):
-        sine = -(r @ n) / np.linalg.norm(r, axis=-1)
-        t = np.where((sine > MIN_SINE) & (above > 0), -above / (r @ n), np.nan)
-    points = t[..., None] * r
-    slope = r[..., :, None] * n / (r @ n)[..., None, None]
-    by_ray = t[..., None, None] * (np.eye(3) - slope)  # d point / d ray
-    variances = pixel_stds**2 / np.diag(camera.matrix)[:2, None, None] ** 2  # x, y of the ray
-    of_pixels = (by_ray[..., :2] * np.moveaxis(variances, 0, -1)[..., None, :]) @ np.swapaxes(
-        by_ray[..., :2], -1, -2
+        length = np.linalg.norm(level, axis=-1)
+        slopes = rise / length
+        is_seen = np.where(IS_FOOT, slopes < -MIN_FOOT_SLOPE, np.abs(slopes) < MAX_SLOPE)
+        bearing = np.nan_to_num(level / length[..., None] * is_seen[..., None]).sum(axis=1)
+        bearing /= np.linalg.norm(bearing, axis=1, keepdims=True)
+    cues = Cues(
+        slopes=np.where(is_seen, slopes, 0.0),
+        is_seen=is_seen,
+        shares=np.array([part.share for part in PARTS]),
+        heights_m=heights,
+        stds_m=np.array([part.std_m for part in PARTS]),
+        angle_stds=np.maximum(
+            np.array([part.pixel_std for part in PARTS]) * box_height, MIN_PIXEL_STD_PX
+        )
+        / focal,
     )
-    per_metre = points / above[..., None]  # d point / d height
-    of_steps = lifted_stds[..., None, None] ** 2 * _outer(per_metre)
-    return _together(points, of_pixels + of_steps, ground)
+    return _placed(stood(cues, ground.height_m), bearing, ACROSS_PIXEL_STD * box_height / focal, n)
 
 
-def _together(points: np.ndarray, noise: np.ndarray, ground: Ground) -> Places:
-    """Weigh the M feet of each person, (N, M, 3) and (N, M, 3, 3), and go up to the hips."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        weight = np.nan_to_num(1 / np.trace(noise, axis1=-2, axis2=-1))
-        weight /= weight.sum(axis=1, keepdims=True)  # NaN where no foot is seen
-    feet = (weight[..., None] * np.nan_to_num(points)).sum(axis=1)
-    # Not divided by the number of points: those of one foot are off together.
-    noise = (weight[..., None, None] * np.nan_to_num(noise)).sum(axis=1)
-    n = ground.normal
-    along = np.linalg.norm(feet - (feet @ n)[:, None] * n, axis=1)  # on the plane
-    scale = (PITCH_STD * along / ground.height_m) ** 2 + HEIGHT_STD**2  # of squared distances
-    lasting = scale[:, None, None] * _outer(feet) + HIP_STD_M**2 * np.eye(3)
-    lasting += (HIP_HEIGHT_STD_M**2 - HIP_STD_M**2) * np.outer(n, n)
-    return Places(feet + HIP_HEIGHT_M * n, noise, lasting)
+def _placed(poles: Poles, bearing: np.ndarray, across: np.ndarray, n: np.ndarray) -> Places:
+    """Go up to the hips of poles in directions ``bearing`` (N, 3) +- ``across`` (N, 1) [rad]."""
+    range_m, stature_m = poles.values.T[..., None]
+    hips = range_m * bearing + (HIP_SHARE * stature_m - poles.height_m) * n
+    ways = np.stack((bearing, np.broadcast_to(HIP_SHARE * n, bearing.shape)), axis=2)  # (N, 3, 2)
+    turned = np.swapaxes(ways, 1, 2)
+    upright = np.outer(n, n)
+    side = ((across * range_m) ** 2)[..., None] * np.eye(3)
+    lasting = HIP_STD_M**2 * (np.eye(3) - upright)
+    up = HIP_HEIGHT_STD_M**2 + poles.tilts_m**2
+    lasting = lasting + up[:, None, None] * upright
+    return Places(hips, ways @ poles.noise @ turned + side, ways @ poles.lasting @ turned + lasting)
 
 
-def _contacts(
-    poses: Poses, size: tuple[int, int], min_score: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return where people touch the ground: M places each, NaN where they are not seen.
+def _seen(poses: Poses, size: tuple[int, int], min_score: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return where PARTS are in the image (N, P, 2) [px], NaN where not; heights (N, P) [m].
 
-    Returns:
-        pixels (N, M, 2), heights above the ground (M,) [m], standard deviations of the pixels
-        (N, M) [px] and of the heights (M,) [m]. The last place is the lower middle of the box.
+    Feet at the lower side of the image, or of a box that ends there, are not those of the person.
     """
-    skeleton = poses.skeleton
-    wanted = {f"{side}_{name}": high for name, high in FEET.items() for side in ("left", "right")}
-    names = [name for name in wanted if name in skeleton.names]
-    seen = poses.keypoints[:, [skeleton.index(name) for name in names]].astype(np.float64)
-    pixels = seen[..., :2].copy()
-    pixels[~(seen[..., 2] >= min_score)] = np.nan
     boxes = poses.boxes.astype(np.float64)
+    margin = np.maximum(CUT_OFF * (boxes[:, 3] - boxes[:, 1]), CUT_OFF_PX)[:, None]
+    is_cut_off = boxes[:, 3:] >= size[0] - margin
+    pixels = np.full((len(poses), len(PARTS), 2), np.nan)
+    heights = np.zeros((len(poses), len(PARTS)))
+    for column, part in enumerate(PARTS[:-1]):
+        rows, foot_heights = _found(part, poses.skeleton)
+        seen = poses.keypoints[:, rows].astype(np.float64)
+        counts = seen[..., 2] >= min_score  # NaN is not
+        if IS_FOOT[column]:
+            counts &= ~is_cut_off & (seen[..., 1] < size[0] - 1 - margin)
+        total = counts.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            summed = np.where(counts[..., None], seen[..., :2], 0).sum(axis=1)
+            pixels[:, column] = summed / total[:, None]
+            heights[:, column] = np.nan_to_num((counts * foot_heights).sum(axis=1) / total)
+    has_feet = np.isfinite(pixels[:, IS_FOOT, 0]).any(axis=1)
     below = np.stack(((boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]), axis=1)
-    has_feet = np.isfinite(pixels).all(axis=2).any(axis=1)
-    is_cut_off = boxes[:, 3] >= size[0] - CUT_OFF_PX
-    below[has_feet | is_cut_off] = np.nan
-    box_height = (boxes[:, 3] - boxes[:, 1])[:, None]
-    parts = np.array([FOOT_PIXEL_STD] * len(names) + [BOX_PIXEL_STD])
-    return (
-        np.concatenate((pixels, below[:, None]), axis=1),
-        np.array([wanted[name] for name in names] + [BOX_FOOT_HEIGHT_M]),
-        np.maximum(parts * box_height, MIN_PIXEL_STD_PX),
-        np.array([LIFTED_STD_M] * len(names) + [BOX_LIFTED_STD_M]),
-    )
+    pixels[:, -1] = np.where(has_feet[:, None] | is_cut_off, np.nan, below)
+    heights[:, -1] = BOX_HEIGHT_M
+    return pixels, heights
+
+
+def _found(part: Part, skeleton: Skeleton) -> tuple[list[int], np.ndarray]:
+    """Return the rows of a part's keypoints (M,), and their own heights (M,) [m] if feet."""
+    names = [name for name in part.names if name in skeleton.names]
+    bare = [name.removeprefix("left_").removeprefix("right_") for name in names]
+    heights = np.array([FOOT_HEIGHTS_M.get(name, 0.0) for name in bare])
+    return [skeleton.index(name) for name in names], heights
 
 
 def _above(normal: np.ndarray, height_m: float) -> Ground:
     if not height_m > 0:
         raise ValueError(f"the camera is {height_m:g} m above the ground; it must be above it")
     return Ground(normal / np.linalg.norm(normal), float(height_m))
-
-
-def _outer(vectors: np.ndarray) -> np.ndarray:
-    return vectors[..., :, None] * vectors[..., None, :]

@@ -9,7 +9,8 @@ import numpy as np
 from alphapose_ros.config import LiftingConfig
 from alphapose_ros.frame import Camera, Poses
 from alphapose_ros.lifting.camera import rays
-from alphapose_ros.lifting.depth import Lifted, surface
+from alphapose_ros.lifting.depth import Lifted
+from alphapose_ros.lifting.patches import surface
 
 SURFACE_M, SURFACE_STD_M = 0.15, 0.04  # of the body, in front of the joints within
 HIPS_STD_M = 0.035  # across the ray: where exactly hips are, by eye
@@ -53,6 +54,38 @@ def hips_in_depth(
         config: as for ``lift``.
         up: (3,) unit vector, away from the ground as far as is known.
     """
+    seen = _seen(poses, lifted, depth, config)
+    ray = rays(seen.pixels, camera)
+    length = np.linalg.norm(ray, axis=1)
+    line = ray / length[:, None]
+    points = ray * seen.z[:, None] + SURFACE_M * line
+    points[seen.by_shoulders] -= TORSO_LENGTH_M * up
+    focal = np.sqrt(camera.matrix[0, 0] * camera.matrix[1, 1])
+    to_metres = seen.box_heights * seen.z / focal  # of parts of a box's height
+    along, across = _lasting(seen, to_metres)
+    return Places(
+        points,
+        _ellipsoids(line, seen.variances * length**2, (PIXEL_STD * to_metres) ** 2),
+        _ellipsoids(line, along, across),
+    )
+
+
+class _Seen(NamedTuple):
+    """What of N people tells where their hips are."""
+
+    pixels: np.ndarray  # (N, 2) middle of hips, else of shoulders, else of the box
+    z: np.ndarray  # (N,) [m] of the surface there
+    variances: np.ndarray  # (N,) [m^2] of these
+    by_hips: np.ndarray  # (N,)
+    by_shoulders: np.ndarray  # (N,)
+    is_borrowed: np.ndarray  # (N,) hips are seen, and their depth is that of the torso
+    one_hip: np.ndarray  # (N,) of the two
+    one_shoulder: np.ndarray  # (N,)
+    box_heights: np.ndarray  # (N,) [px]
+
+
+def _seen(poses: Poses, lifted: Lifted, depth: np.ndarray, config: LiftingConfig) -> _Seen:
+    """Choose for each person what is seen best."""
     boxes = poses.boxes.astype(np.float64)
     size = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0)
     hips, one_hip, hip_z = _pair("hip", poses, lifted, config)
@@ -61,40 +94,39 @@ def hips_in_depth(
     z, variances = _middle_depths(middles, size, lifted, depth, config)
     hip_z = _median(np.concatenate((hip_z, z[:, :1]), axis=1))
     shoulder_z = _median(np.concatenate((shoulder_z, z[:, 1:]), axis=1))
-
     is_borrowed = np.isnan(hip_z) & np.isfinite(hips[:, 0])
     hip_z = np.where(is_borrowed, _or(shoulder_z, lifted.torsos), hip_z)
     by_hips = np.isfinite(hip_z)
     by_shoulders = ~by_hips & np.isfinite(shoulder_z)
-    centre = boxes[:, :2] + BOX_HIPS * (boxes[:, 2:] - boxes[:, :2])
     choice = [by_hips, by_shoulders]
-    pixels = np.select([c[:, None] for c in choice], [hips, shoulders], centre)
-    depths = np.select(choice, [hip_z, shoulder_z], lifted.torsos)
-    single = lifted.noise  # where the patch in the middle says nothing
-    depth_variances = np.select(
-        choice, [_or(variances[:, i], single**2) for i in (0, 1)], single**2
+    centre = boxes[:, :2] + BOX_HIPS * (boxes[:, 2:] - boxes[:, :2])
+    single = lifted.noise**2  # where the patch in the middle says nothing
+    return _Seen(
+        np.select([chosen[:, None] for chosen in choice], [hips, shoulders], centre),
+        np.select(choice, [hip_z, shoulder_z], lifted.torsos),
+        np.select(choice, [_or(variances[:, column], single) for column in (0, 1)], single),
+        *(by_hips, by_shoulders, is_borrowed, one_hip, one_shoulder, size),
     )
 
-    ray = rays(pixels, camera)
-    length = np.linalg.norm(ray, axis=1)
-    line = ray / length[:, None]
-    points = ray * depths[:, None] + SURFACE_M * line
-    points[by_shoulders] -= TORSO_LENGTH_M * up
-    focal = np.sqrt(camera.matrix[0, 0] * camera.matrix[1, 1])
-    to_metres = size * depths / focal  # of box heights
-    across = HIPS_STD_M**2 + np.select(
+
+def _lasting(seen: _Seen, to_metres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return variances (N,) [m^2] of what is wrong for long, along the rays and across.
+
+    Args:
+        seen: of N people.
+        to_metres: (N,) how long a box's height is at the person [m].
+    """
+    choice = [seen.by_hips, seen.by_shoulders]
+    along = np.select(choice, [seen.is_borrowed * BORROWED_STD_M**2, LEAN_STD_M**2], BOX_STD_M**2)
+    across = np.select(
         choice,
-        [(HALF_HIPS_M * one_hip) ** 2, (HALF_SHOULDERS_M * one_shoulder) ** 2 + LEAN_STD_M**2],
+        [
+            (HALF_HIPS_M * seen.one_hip) ** 2,
+            (HALF_SHOULDERS_M * seen.one_shoulder) ** 2 + LEAN_STD_M**2,
+        ],
         (BOX_STD * to_metres) ** 2,
     )
-    along = SURFACE_STD_M**2 + np.select(
-        choice, [is_borrowed * BORROWED_STD_M**2, LEAN_STD_M**2], BOX_STD_M**2
-    )
-    return Places(
-        points,
-        _ellipsoids(line, depth_variances * length**2, (PIXEL_STD * to_metres) ** 2),
-        _ellipsoids(line, along, across),
-    )
+    return SURFACE_STD_M**2 + along, HIPS_STD_M**2 + across
 
 
 def _or(values: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -30,6 +30,8 @@ DOUBT_S = 0.3  # ... for so long; then it counts, and the filters begin anew
 TRUSTED_COUNT = 3  # measurements; before, what is doubted is as likely the old one
 SMALLEST_STD_M = 0.01  # of a measured position: what models leave out
 TURN_STD = 2.0  # [rad/s] how fast people turn
+OPPOSED = -0.5  # cosine of the angle between two facings: not turned, but one of them is wrong ...
+TRUST_S = 1.0  # ... and the one that was seen for longer counts, of the last so many seconds
 LASTING = 0.5  # of the variance of a facing, which does not average out over frames
 JUMP_BACK_S = 1.0  # a stream that begins anew, and not just images out of order
 
@@ -50,6 +52,7 @@ STATE = np.dtype(
         ("facing", np.float64, 3),
         ("facing_variance", np.float64),
         ("facing_ns", np.int64),
+        ("support_s", np.float64),  # how much longer it was seen than its opposite
     ]
 )
 
@@ -191,11 +194,12 @@ def _measured(
         places = hips_in_depth(poses, lifted, depth, camera, config, up)
         found.take(rows, places, PositionSource.DEPTH)
         found.keypoints[rows] = lifted.points
-    if config.name in ("ground", "auto") and ground is not None:
-        places = stand(poses, camera, ground, size, config.keypoint_score)
+    is_open = ~found.is_there[rows]
+    if config.name in ("ground", "auto") and ground is not None and is_open.any():
+        places = stand(poses[is_open], camera, ground, size, config.keypoint_score)
         is_near = np.linalg.norm(places.hips, axis=1) <= config.max_range_m  # NaN is not
-        is_needed = is_near & ~found.is_there[rows]
-        found.take(rows[is_needed], Places(*(v[is_needed] for v in places)), PositionSource.GROUND)
+        places = Places(*(values[is_near] for values in places))
+        found.take(rows[is_open][is_near], places, PositionSource.GROUND)
     normal = None if ground is None else ground.normal
     found.facings[rows], std = facings(
         poses, lifted, found.places.hips[rows], camera, config.keypoint_score, normal
@@ -310,18 +314,26 @@ def _turned(
     """Take in facings (N, 3) +- variances (N,) [rad^2]; return the fields of Tracks.
 
     Part of the errors stays from frame to frame: a share LASTING of each variance does not shrink.
+    Networks take backs for chests now and then: what says the opposite must outlast what was seen.
     """
     is_old = np.isfinite(states["facing_variance"])
     dt_s = np.where(is_old, (now_ns - states["facing_ns"]) / 1e9, 0.0)
     before = states["facing_variance"] + (TURN_STD * dt_s) ** 2
     is_there = np.isfinite(variances)
-    weight = np.where(is_old, before / (before + variances), 1.0)[:, None]
-    mixed = states["facing"] + weight * (measured - states["facing"])
-    length = np.linalg.norm(mixed, axis=1, keepdims=True)
-    mixed = np.where(length > 0.1, mixed / np.maximum(length, 0.1), measured)
-    states["facing"][is_there] = mixed[is_there]
-    shrunk = np.where(is_old, weight[:, 0] * variances, variances)
-    states["facing_variance"] = np.where(is_there, np.maximum(shrunk, LASTING * variances), before)
+    is_opposed = is_old & is_there & ((states["facing"] * measured).sum(axis=1) < OPPOSED)
+    passed_s = np.where(is_opposed, -dt_s, dt_s * is_there)
+    support_s = np.minimum(states["support_s"] + passed_s, TRUST_S)
+    restarts = is_there & (~is_old | (is_opposed & ((support_s < 0) | ~(before <= MAX_STD**2))))
+    goes_on = is_there & ~restarts & ~is_opposed
+    states["support_s"] = np.where(restarts, 0.0, support_s)
+
+    weight = np.where(restarts, 1.0, before / (before + variances))
+    mixed = states["facing"] + weight[:, None] * (measured - states["facing"])
+    mixed /= np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 0.1)
+    is_taken = restarts | goes_on
+    states["facing"][is_taken] = np.where(restarts[:, None], measured, mixed)[is_taken]
+    after = np.maximum(np.where(restarts, variances, weight * variances), LASTING * variances)
+    states["facing_variance"] = np.where(is_taken, after, before)
     states["facing_ns"] = now_ns
     std = np.sqrt(states["facing_variance"])
     is_known = std <= MAX_STD  # NaN is not

@@ -15,8 +15,9 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from alphapose_ros.config import Config, LiftingConfig
 from alphapose_ros.frame import Camera, Frame
-from alphapose_ros.images import to_metres
+from alphapose_ros.images import read_depth
 from alphapose_ros.lifting.camera import register, scaled
+from alphapose_ros.lifting.resizing import resized
 from alphapose_ros.nodes.conversions import Calibration, to_ns
 from alphapose_ros.nodes.image_subscription import ImageSubscription
 from alphapose_ros.nodes.pairing import Pairing
@@ -29,7 +30,6 @@ BY_DEPTH = ("depth", "auto")  # what lifting.name is where depth is taken
 ENOUGH = 10  # images, until the share of those that found depth is judged
 LONELY = 0.8  # smallest share that is still ordinary
 SHORTEST_S = 0.005  # between looks at what has waited long enough
-MAX_ASPECT_ERROR = 0.01  # of two sizes of what is called the same picture
 
 Find = Callable[[str, str, int], np.ndarray]  # (to frame_id, from frame_id, stamp_ns) -> (4, 4)
 
@@ -213,14 +213,7 @@ class DepthReader:
             LookupError: where the depth camera is is not known.
         """
         image = depth.image
-        metres = to_metres(
-            image.data,
-            height=image.height,
-            width=image.width,
-            encoding=image.encoding,
-            step=image.step,
-            is_bigendian=bool(image.is_bigendian),
-        )
+        metres = read_depth(image)
         height, width = frame.image.shape[:2]
         if self._config.depth_registered:
             return resized(metres, width, height)
@@ -245,31 +238,6 @@ class DepthReader:
 
     def _on_wrong_info(self, problem: str) -> None:
         self._wrong_info = problem
-
-
-def resized(depth: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Return depth of the same picture in another size, each pixel the value at its middle.
-
-    Args:
-        depth: (h, w) [m].
-        width: wanted [px].
-        height: wanted [px].
-
-    Raises:
-        ValueError: the sides have another ratio: it cannot be the same picture.
-    """
-    found = depth.shape
-    if found == (height, width):
-        return depth
-    if abs(width * found[0] / (height * found[1]) - 1) > MAX_ASPECT_ERROR:
-        raise ValueError(
-            f"depth has {found[1]} x {found[0]} pixels, the image {width} x {height}: not the same "
-            "picture. Remap `depth` to depth that is registered to the image (often called "
-            "aligned_depth_to_color), or set lifting.depth_registered to false"
-        )
-    rows = ((np.arange(height) + 0.5) * found[0] / height).astype(np.intp)
-    columns = ((np.arange(width) + 0.5) * found[1] / width).astype(np.intp)
-    return depth[rows[:, None], columns]
 
 
 def offset_transform(text: str) -> np.ndarray:

@@ -44,6 +44,7 @@ class Space:
         self._config = config
         self._reader = DepthReader(config.lifting, self._find)
         self._mover = Mover()
+        self._matrix: np.ndarray | None = None  # camera to target_frame, as the frame has asked
         self._problem = ""  # of the last frame
         self._recent = ""  # of any since the last report
         self._transforms = build_transforms(node, config)
@@ -60,7 +61,7 @@ class Space:
 
     def prepare(self, frame: Frame, arrival: Arrival, config: Config) -> Frame:
         """Return the frame with its depth, if any; without its camera where that is of no use."""
-        self._config, self._problem = config, ""
+        self._config, self._problem, self._matrix = config, "", None
         if config.lifting.name == "none":
             return frame
         frame, problem = self._reader(frame, arrival.camera_info, arrival.depth)
@@ -84,8 +85,7 @@ class Space:
                 )
             return None
         try:
-            matrix = self._find(config.target_frame, frame.frame_id, frame.stamp_ns)
-            return Ground.from_transform(matrix)
+            return Ground.from_transform(self._to_target(frame))
         except (LookupError, ValueError) as error:
             self._note(f"people have no positions on the ground: {error.args[0]}")
             return None
@@ -96,7 +96,7 @@ class Space:
         if not target or self._config.lifting.name == "none":
             return Placed(tracks, frame.frame_id, here)
         try:
-            matrix = self._find(target, frame.frame_id, frame.stamp_ns)
+            matrix = self._to_target(frame)
         except NoTransformError as error:
             self._note(f"people have no positions: {error.args[0]}")
             return Placed(unknown(tracks), frame.frame_id, here)
@@ -123,6 +123,12 @@ class Space:
             return [("positions", Judgement(OK, "disabled by ~/enable"), figures)]
         judgement = Judgement(WARN, recent) if recent else Judgement(OK, "nothing is amiss")
         return [("positions", judgement, figures)]
+
+    def _to_target(self, frame: Frame) -> np.ndarray:
+        """Look up the transform of the frame that was prepared last, once unless it is missing."""
+        if self._matrix is None:
+            self._matrix = self._find(self._config.target_frame, frame.frame_id, frame.stamp_ns)
+        return self._matrix
 
     def _find(self, target: str, source: str, stamp_ns: int) -> np.ndarray:
         return self._transforms(target, source, stamp_ns, self._config.tf_timeout_s)

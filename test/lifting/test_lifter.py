@@ -131,6 +131,31 @@ def test_one_wild_measurement_is_left_out_and_many_are_believed():
     assert not np.abs(moved.velocities[0]).max() > 1
 
 
+def facings_of(lifter, turns):
+    found = []
+    for step, turn in enumerate(turns):
+        tracks, depth = seen_at([[0, 0, 3.0]], turn=turn)
+        found.append(lifter(tracks, frame_of(depth, step * DT_S)).facings[0])
+    return np.array(found)
+
+
+def test_a_back_taken_for_a_chest_now_and_then_turns_nobody():
+    back = [np.pi] * 16
+    found = facings_of(lifter_of(), [*back, 0, *back, *[0] * 10, np.pi])
+    assert (found @ facing_of(np.pi) > 0.8).all()
+
+
+def test_who_was_seen_the_wrong_way_round_at_first_is_put_right():
+    found = facings_of(lifter_of(), [*[0] * 6, *[np.pi] * 10])
+    assert found[-1] @ facing_of(np.pi) > 0.9
+
+
+def test_who_turns_round_is_followed():
+    turns = np.linspace(0, np.pi, 16)  # in a good second
+    found = facings_of(lifter_of(), [*[0] * 20, *turns, np.pi, np.pi])
+    assert found[-1] @ facing_of(np.pi) > 0.9
+
+
 @pytest.mark.parametrize("camera", [True, None])
 def test_without_depth_or_camera_nothing_is_known(camera):
     tracks, depth = seen_at([[0, 0, 3.0]])

@@ -1,0 +1,33 @@
+"""Depth of the same picture in another size."""
+
+from __future__ import annotations
+
+import numpy as np
+
+MAX_ASPECT_ERROR = 0.01  # of two sizes of what is called the same picture
+
+
+def resized(depth: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Return depth of the same picture in another size, each pixel the value at its middle.
+
+    Args:
+        depth: (h, w) [m].
+        width: wanted [px].
+        height: wanted [px].
+
+    Raises:
+        ValueError: the sides have another ratio: it cannot be the same picture.
+    """
+    found = depth.shape
+    if found == (height, width):
+        return depth
+    if abs(width * found[0] / (height * found[1]) - 1) > MAX_ASPECT_ERROR:
+        raise ValueError(
+            f"depth has {found[1]} x {found[0]} pixels, the image {width} x {height}: not the same "
+            "picture. Take depth that is registered to the image (often called "
+            "aligned_depth_to_color); or live set lifting.depth_registered to false, and in a bag "
+            "record the CameraInfo of both"
+        )
+    rows = ((np.arange(height) + 0.5) * found[0] / height).astype(np.intp)
+    columns = ((np.arange(width) + 0.5) * found[1] / width).astype(np.intp)
+    return depth[rows[:, None], columns]
