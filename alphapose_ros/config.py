@@ -487,7 +487,7 @@ class LiftingConfig(Section):
         live=True,
     )
     depth_noise: float = setting(
-        0.01,
+        0.004,
         "Largest standard deviation of depth that is assumed, in parts of it at 1 m (it grows with "
         "the square of the range); smaller where the depth on the trunk says so",
         low=0.0,
@@ -567,6 +567,80 @@ class TargetConfig(Section):
     )
     file: str = setting(
         "", "Where ~/enroll writes what the target looks like, and where a restarted node finds it"
+    )
+    tf_frame: str = setting(
+        "",
+        "Frame that TF shows where the target is, for as long as target/pose tells it; empty: none",
+        live=True,
+    )
+
+
+@dataclass(frozen=True)
+class GestureConfig(Section):
+    """What people say with their hands, for gesture_node and target.select: raised_hand."""
+
+    keypoint_score: float = setting(
+        0.3, "Smallest score of a keypoint that counts", low=0.0, high=1.0, live=True
+    )
+    hold_s: float = setting(
+        0.5,
+        "Seconds that a hand must be held up or out to mean something",
+        low=0.05,
+        high=60.0,
+        live=True,
+    )
+    gap_s: float = setting(
+        0.25, "Longest gap that does not end a gesture [s]", low=0.0, high=5.0, live=True
+    )
+    raise_height: float = setting(
+        0.4,
+        "How far above the shoulders a raised hand is at least, in lengths of the trunk",
+        low=-1.0,
+        high=2.0,
+        live=True,
+    )
+    wave_height: float = setting(
+        0.0, "The same of a hand that waves", low=-1.0, high=2.0, live=True
+    )
+    wave_swing: float = setting(
+        0.2,
+        "Smallest way of the wrist from side to side, beside the elbow, in lengths of the trunk",
+        low=0.01,
+        high=2.0,
+        live=True,
+    )
+    wave_turns: int = setting(
+        3, "Turns of the wrist from which it is a wave", low=1, high=100, live=True
+    )
+    wave_window_s: float = setting(
+        2.0, "Seconds within which these turns must lie", low=0.1, high=60.0, live=True
+    )
+    stop_reach: float = setting(
+        0.6,
+        "Farthest from the shoulder that a hand held towards the camera is seen, in lengths of the "
+        "trunk",
+        low=0.0,
+        high=2.0,
+        live=True,
+    )
+    stop_forward_m: float = setting(
+        0.3,
+        "How far before the trunk such a hand is at least, where depth tells",
+        low=0.0,
+        high=2.0,
+        live=True,
+    )
+    straight_deg: float = setting(
+        40.0, "Largest bend of a stretched arm's elbow", low=0.0, high=180.0, live=True
+    )
+    pointing_lift_deg: float = setting(
+        40.0, "Smallest angle of a pointing arm with the trunk", low=0.0, high=180.0, live=True
+    )
+    pointing_from: str = setting(
+        "eyes",
+        "Where the line of a pointing arm begins that goes through the wrist",
+        choices=("eyes", "shoulder", "elbow"),
+        live=True,
     )
 
 
@@ -666,7 +740,7 @@ class Config(Section):
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
     target: TargetConfig = field(default_factory=TargetConfig)
-    target: TargetConfig = field(default_factory=TargetConfig)
+    gestures: GestureConfig = field(default_factory=GestureConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 

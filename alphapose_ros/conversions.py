@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from array import array as numbers
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +21,7 @@ from alphapose_ros.frame import Poses, Record, Tracks, array
 from alphapose_ros.messages import (
     About,
     Dialect,
+    poses_from_message,
     poses_to_message,
     skeleton_to_message,
     tracks_from_message,
@@ -139,32 +140,11 @@ def _read_person(message: Any, skeleton: Skeleton | None) -> Person:
 
 
 def _read_poses(message: Any, skeleton: Skeleton | None) -> Poses:
-    return _poses(message.people, _skeleton_of(message, skeleton))
+    return poses_from_message(message, _skeleton_of(message, skeleton))
 
 
 def _read_tracks(message: Any, skeleton: Skeleton | None) -> Tracks:
-    skeleton = _skeleton_of(message, skeleton)
-    tracks = tracks_from_message(message, skeleton)
-    people = message.people
-    has_position = [person.position_valid for person in people]
-    has_velocity = [person.velocity_valid for person in people]
-    sources = [person.position_source for person in people]
-    has_facing = [person.facing_valid for person in people]
-    return replace(
-        tracks,
-        poses=_poses([person.pose for person in people], skeleton),
-        positions=_rows([_xyz(person.position) for person in people], has_position),
-        position_covariances=_rows(
-            [person.position_covariance for person in people], has_position, (3, 3)
-        ),
-        velocities=_rows([_xyz(person.velocity) for person in people], has_velocity),
-        velocity_covariances=_rows(
-            [person.velocity_covariance for person in people], has_velocity, (3, 3)
-        ),
-        position_sources=sources if any(sources) else None,
-        facings=_rows([_xyz(person.facing) for person in people], has_facing),
-        facing_stds=_rows([person.facing_std for person in people], has_facing, ()),
-    )
+    return tracks_from_message(message, _skeleton_of(message, skeleton))
 
 
 def _read_skeleton(message: Any, skeleton: Skeleton | None) -> Skeleton:
@@ -194,56 +174,9 @@ def _skeleton_of(message: Any, given: Skeleton | None) -> Skeleton:
     return given
 
 
-def _poses(people: list[Any], skeleton: Skeleton) -> Poses:
-    """Stack people; whose arrays are empty, as those of lost tracks are, gets NaN (score 0)."""
-    if not people:
-        return Poses.empty(skeleton)
-    count = len(skeleton.names)
-    keypoints = _stack([person.keypoints for person in people], 3 * count).reshape(-1, count, 3)
-    keypoints[..., 2][np.isnan(keypoints[..., 2])] = 0
-    lifted = [person.keypoints_3d for person in people]
-    embeddings = [person.embedding for person in people]
-    length = max(map(len, embeddings))
-    return Poses(
-        skeleton=skeleton,
-        keypoints=keypoints,
-        boxes=from_xywh(np.array([person.bbox for person in people], np.float32)),
-        box_scores=[person.bbox_score for person in people],
-        scores=[person.score for person in people],
-        embeddings=_stack(embeddings, length) if length else None,
-        keypoints_3d=(
-            _stack(lifted, 3 * count).reshape(-1, count, 3) if any(map(len, lifted)) else None
-        ),
-    )
-
-
-def _stack(rows: list[Any], length: int) -> np.ndarray:
-    """Return (N, length) float32, NaN where a row is empty."""
-    stacked = np.full((len(rows), length), np.nan, np.float32)
-    for into, row in zip(stacked, rows, strict=True):
-        if len(row):
-            into[:] = row
-    return stacked
-
-
-def _rows(
-    values: list[Any], is_valid: list[bool], shape: tuple[int, ...] = (3,)
-) -> np.ndarray | None:
-    """Return (N, *shape) float64, NaN where not valid; None where nothing is."""
-    if not any(is_valid):
-        return None
-    rows = np.array(values, np.float64).reshape(-1, *shape)
-    rows[~np.array(is_valid)] = np.nan
-    return rows
-
-
 def _floats(values: Any) -> np.ndarray:
     """Return the view of a float32[] field."""
     return np.asarray(values, np.float32)
-
-
-def _xyz(point: Any) -> tuple[float, float, float]:
-    return point.x, point.y, point.z
 
 
 # Writing

@@ -21,7 +21,7 @@ _NOTHING = np.empty(0, np.float32)
 class Dialect:
     """How messages are made: of rclpy's classes, or of those of a bag's type store."""
 
-    msgs: SimpleNamespace  # our message classes by name, and Duration, Point, Vector3
+    msgs: SimpleNamespace  # what makes our messages, by name, and Duration, Point, Vector3
     flat: Callable[[np.ndarray], Any]  # array of any shape -> a float32[] or uint16[] of a message
 
 
@@ -157,6 +157,12 @@ def _durations(seconds: np.ndarray, dialect: Dialect) -> list[Any]:
     )
 
 
+def duration(seconds: float, dialect: Dialect) -> Any:
+    """Make a Duration."""
+    whole, rest = divmod(round(seconds * 1e9), 10**9)
+    return dialect.msgs.Duration(sec=whole, nanosec=rest)
+
+
 def skeleton_to_message(skeleton: Skeleton, header: Any, dialect: Dialect) -> Any:
     """Make a SkeletonDefinition."""
     starts = [start for start, _ in skeleton.groups.values()]
@@ -172,8 +178,22 @@ def skeleton_to_message(skeleton: Skeleton, header: Any, dialect: Dialect) -> An
     )
 
 
+def poses_from_message(message: Any, skeleton: Skeleton) -> Poses:
+    """Read a PoseArray; columns in 3-D and embeddings are None where known of nobody.
+
+    Raises:
+        ValueError: the message is of another skeleton.
+    """
+    if message.skeleton_id != skeleton.id:
+        raise ValueError(f"poses are of skeleton {message.skeleton_id!r}, not {skeleton.id!r}")
+    return _poses_from(message.people, skeleton)
+
+
 def tracks_from_message(message: Any, skeleton: Skeleton) -> Tracks:
-    """Read a TrackedPersonArray; rows without keypoints get NaN NaN 0.
+    """Read a TrackedPersonArray.
+
+    Rows without keypoints get NaN NaN 0; columns in 3-D and embeddings are None where they are
+    known of nobody, and NaN for those of whom they are not known.
 
     Raises:
         ValueError: the message is of another skeleton.
@@ -195,23 +215,72 @@ def tracks_from_message(message: Any, skeleton: Skeleton) -> Tracks:
         velocities_px=[person.velocity_2d for person in people],
         person_ids=[int(person.person_id or -1) for person in people],
         identity_scores=[person.identity_score for person in people],
+        **_in_space(people),
     )
+
+
+def _in_space(people: list[Any]) -> dict[str, Any]:
+    """Read the columns in metres of people; bags of old may have messages without some of them."""
+    sources = [getattr(person, "position_source", PositionSource.NONE) for person in people]
+    has_position, has_velocity, has_facing = (
+        [getattr(person, f"{name}_valid", False) for person in people]
+        for name in ("position", "velocity", "facing")
+    )
+    return {
+        "positions": _valid(people, "position", has_position),
+        "position_covariances": _valid(people, "position_covariance", has_position, (3, 3)),
+        "velocities": _valid(people, "velocity", has_velocity),
+        "velocity_covariances": _valid(people, "velocity_covariance", has_velocity, (3, 3)),
+        "position_sources": sources if any(sources) else None,
+        "facings": _valid(people, "facing", has_facing),
+        "facing_stds": _valid(people, "facing_std", has_facing, ()),
+    }
 
 
 def _poses_from(people: list[Any], skeleton: Skeleton) -> Poses:
-    absent = np.tile(np.float32([np.nan, np.nan, 0]), (len(skeleton.names), 1))
+    if not people:
+        return Poses.empty(skeleton)
+    count = len(skeleton.names)
+    keypoints = _stacked([person.keypoints for person in people], 3 * count)
+    keypoints = keypoints.reshape(-1, count, 3)
+    keypoints[..., 2][np.isnan(keypoints[..., 2])] = 0
+    lifted = [person.keypoints_3d for person in people]
+    embeddings = [person.embedding for person in people]
+    length = max(map(len, embeddings))
     return Poses(
         skeleton=skeleton,
-        keypoints=[
-            np.asarray(person.keypoints, np.float32).reshape(-1, 3)
-            if len(person.keypoints)
-            else absent
-            for person in people
-        ],
-        boxes=from_xywh(np.array([person.bbox for person in people])),
+        keypoints=keypoints,
+        boxes=from_xywh(np.array([person.bbox for person in people], np.float32)),
         box_scores=[person.bbox_score for person in people],
         scores=[person.score for person in people],
+        embeddings=_stacked(embeddings, length) if length else None,
+        keypoints_3d=(
+            _stacked(lifted, 3 * count).reshape(-1, count, 3) if any(map(len, lifted)) else None
+        ),
     )
+
+
+def _stacked(rows: list[Any], length: int) -> np.ndarray:
+    """Return (N, length) float32, NaN where a row is empty."""
+    stacked = np.full((len(rows), length), np.nan, np.float32)
+    for into, row in zip(stacked, rows, strict=True):
+        if len(row):
+            into[:] = row
+    return stacked
+
+
+def _valid(
+    people: list[Any], name: str, is_valid: list[bool], shape: tuple[int, ...] = (3,)
+) -> np.ndarray | None:
+    """Return a field as (N, *shape) float64, NaN where not valid; None where nothing is."""
+    if not any(is_valid):
+        return None
+    values = [getattr(person, name) for person in people]
+    if shape == (3,):
+        values = [(vector.x, vector.y, vector.z) for vector in values]
+    rows = np.array(values, np.float64).reshape(-1, *shape)
+    rows[~np.array(is_valid)] = np.nan
+    return rows
 
 
 def _seconds(duration: Any) -> float:

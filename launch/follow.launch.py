@@ -12,8 +12,11 @@ from pathlib import Path
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.conditions import IfCondition
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 FOLDER = Path(__file__).resolve().parent
 SHARE = FOLDER.parent
@@ -24,6 +27,7 @@ ARGUMENTS = {  # name: default, meaning; beside those of pose.launch.py
     "use_reid": ("true", "whether people are known again who come back"),
     "target_frame": ("odom", "fixed frame in which the person's place is told, by TF"),
     "target_file": ("", "where ~/enroll writes who is followed, and a restarted node finds them"),
+    "gestures": ("false", "start gesture_node too: what people say with their hands"),
     "rviz_config": (str(SHARE / "rviz/pose_3d.rviz"), "layout of RViz"),
 }
 
@@ -46,6 +50,25 @@ def generate_launch_description() -> LaunchDescription:
                     "target_file": LaunchConfiguration("target_file"),
                     "rviz_config": LaunchConfiguration("rviz_config"),
                 }.items(),
+            ),
+            Node(  # after the inclusion, whose arguments it shares
+                condition=IfCondition(LaunchConfiguration("gestures")),
+                package="alphapose_ros",
+                executable="gesture_node",
+                name="gesture_node",
+                namespace=LaunchConfiguration("namespace"),
+                output="screen",
+                parameters=[
+                    LaunchConfiguration("params_file"),
+                    {
+                        "use_sim_time": ParameterValue(
+                            LaunchConfiguration("use_sim_time"), value_type=bool
+                        )
+                    },
+                ],
+                arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+                respawn=LaunchConfiguration("use_respawn"),
+                respawn_delay=2.0,
             ),
         ]
     )

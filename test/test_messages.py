@@ -14,6 +14,7 @@ from alphapose_ros.frame import Poses, PositionSource, Tracks, TrackState
 from alphapose_ros.messages import (
     About,
     Dialect,
+    poses_from_message,
     poses_to_message,
     skeleton_to_message,
     tracks_from_message,
@@ -155,6 +156,92 @@ def test_a_message_reads_back_as_the_record():
     np.testing.assert_allclose(read.poses.boxes, tracks.poses.boxes)
     for name in ("ids", "states", "hits", "person_ids", "velocities_px", "unseen_s"):
         np.testing.assert_allclose(getattr(read, name), getattr(tracks, name))
+
+
+def in_space():
+    """Tracks of which the first is known in metres and by looks, and the second is not."""
+    nowhere, covariance = [np.nan] * 3, np.arange(9.0).reshape(3, 3)
+    poses = replace(
+        some_tracks().poses,
+        keypoints_3d=np.stack((np.ones((17, 3)), np.full((17, 3), np.nan))),
+        embeddings=[[0.6, 0.8], [np.nan, np.nan]],
+    )
+    return replace(
+        some_tracks(),
+        poses=poses,
+        positions=[[1, 2, 3], nowhere],
+        position_covariances=[covariance, np.full((3, 3), np.nan)],
+        velocities=[[0.5, 0, -1], nowhere],
+        velocity_covariances=[covariance + 1, np.full((3, 3), np.nan)],
+        position_sources=[PositionSource.GROUND, PositionSource.NONE],
+        facings=[[0, 0.6, -0.8], nowhere],
+        facing_stds=[0.25, np.nan],
+    )
+
+
+def test_poses_read_back_as_they_were():
+    poses = replace(
+        some_poses(),
+        embeddings=[[0.6, 0.8], [np.nan, np.nan]],
+        keypoints_3d=np.stack((np.ones((17, 3)), np.full((17, 3), np.nan))),
+    )
+    message = through_the_wire(poses_to_message(poses, replace(about(), embeddings=True), RCLPY))
+    read = poses_from_message(message, BODY)
+    for name in ("keypoints", "boxes", "box_scores", "scores", "embeddings", "keypoints_3d"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(poses, name), err_msg=name)
+    plain = poses_from_message(poses_to_message(some_poses(), about(), RCLPY), BODY)
+    assert plain.embeddings is plain.keypoints_3d is None
+    assert len(poses_from_message(poses_to_message(Poses.empty(BODY), about(), RCLPY), BODY)) == 0
+    with pytest.raises(ValueError, match="poses are of skeleton 'coco_17', not 'halpe_136'"):
+        poses_from_message(message, skeleton("halpe_136"))
+
+
+IN_SPACE = (
+    *("positions", "position_covariances", "velocities", "velocity_covariances"),
+    *("position_sources", "facings", "facing_stds"),
+)
+
+
+def test_what_is_known_in_metres_reads_back():
+    wanted = replace(about(), embeddings=True)
+    tracks = in_space()
+    read = tracks_from_message(through_the_wire(tracks_to_message(tracks, wanted, RCLPY)), BODY)
+    for name in IN_SPACE:
+        np.testing.assert_array_equal(getattr(read, name), getattr(tracks, name), err_msg=name)
+    for name in ("keypoints_3d", "embeddings"):
+        np.testing.assert_array_equal(getattr(read.poses, name), getattr(tracks.poses, name))
+
+
+def test_what_is_known_of_nobody_reads_back_as_none():
+    read = tracks_from_message(tracks_to_message(some_tracks(), about(), RCLPY), BODY)
+    assert {getattr(read, name) for name in IN_SPACE} == {None}
+    assert read.poses.keypoints_3d is read.poses.embeddings is None
+
+
+def test_messages_of_old_bags_have_fewer_fields():
+    message = tracks_to_message(in_space(), about(), RCLPY)
+    late = ("position_source", "facing_valid", "facing", "facing_std")
+    names = [name for name in TrackedPerson.get_fields_and_field_types() if name not in late]
+    people = [
+        SimpleNamespace(**{name: getattr(person, name) for name in names})
+        for person in message.people
+    ]
+    read = tracks_from_message(SimpleNamespace(skeleton_id="coco_17", people=people), BODY)
+    np.testing.assert_array_equal(read.positions, in_space().positions)
+    assert read.facings is read.facing_stds is read.position_sources is None
+
+
+def test_what_is_marked_invalid_is_not_believed():
+    message = tracks_to_message(in_space(), about(), RCLPY)
+    for person in message.people:
+        person.position_valid = person.facing_valid = False
+    message.people[1].velocity_valid = True
+    message.people[1].velocity.x = message.people[1].velocity.y = 0.0
+    message.people[1].velocity.z = 2.0
+    read = tracks_from_message(message, BODY)
+    assert read.positions is read.position_covariances is None
+    assert read.facings is read.facing_stds is None
+    np.testing.assert_array_equal(read.velocities, [[0.5, 0, -1], [0, 0, 2]])
 
 
 def test_reading_with_the_wrong_skeleton_is_refused():

@@ -305,6 +305,19 @@ def depth(bench: Bench) -> None:
             right, seen = (then if arguments else default), found[parameter]
             what = f"{value if arguments else 'not given'}: {parameter} is {right!r}"
             bench.check(f"{FOLLOW} {name}", what, seen == right, seen)
+    for value, wanted in (("false", False), ("true", True)):
+        given = {} if value == "false" else {"gestures": value, "namespace": "hands"}
+        with bench.launch(FOLLOW, **settings, **given) as run:
+            bench.graph.sees("/hands/pose_node" if wanted else "/pose_node")
+            seen = until(lambda: run.pids("gesture_node"), PATIENCE_S if wanted else 2)
+            what = f"{value}: gesture_node is {'there' if wanted else 'not started'}"
+            bench.check(f"{FOLLOW} gestures", what, bool(seen) == wanted, run.said)
+            if wanted:
+                node = "/hands/gesture_node"
+                seen = bench.graph.sees(node) and "/hands/gestures" in bench.graph.publications(
+                    node
+                )
+                bench.check(f"{FOLLOW} gestures", "it shares the namespace", seen, run.said)
     share = bench.folder / "install/alphapose_ros/share/alphapose_ros"
     for file in (RGBD, FOLLOW):
         with bench.launch(file, **settings, rviz="true") as run:

@@ -18,7 +18,7 @@ from rcl_interfaces.msg import ParameterDescriptor
 
 from alphapose_ros.config import Config, Rules, leaves, shown_choices
 from alphapose_ros.nodes.recorder import Recorder
-from alphapose_ros.nodes.topics import SERVICES, TOPICS, Topic
+from alphapose_ros.nodes.topics import GESTURE_TOPICS, SERVICES, TOPICS, Topic
 from alphapose_ros.nodes.video_source import VideoSourceNode
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,13 +35,13 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     )
 
 
-def topics() -> str:
-    """Return what the pose node subscribes to and publishes."""
+def topics(of: dict[str, Topic] = TOPICS) -> str:
+    """Return what a node subscribes to and publishes, by default the pose node."""
     return table(
         ("topic", "type", "direction", "delivery", "what"),
         (
             (f"`{t.name}`", f"`{t.type}`", "in" if t.is_input else "out", delivery(t), t.meaning)
-            for t in TOPICS.values()
+            for t in of.values()
         ),
     )
 
@@ -150,6 +150,7 @@ def text(pair: ast.Tuple) -> str:
 
 TABLES = {
     "topics": topics,
+    "gesture_topics": lambda: topics(GESTURE_TOPICS),
     "services": services,
     "parameters": parameters,
     "pose.launch.py": lambda: arguments("pose.launch.py"),

@@ -4,17 +4,33 @@
 from __future__ import annotations
 
 import logging
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 
-from alphapose_ros.following.gesture_config import GestureConfig
-from alphapose_ros.following.hands import pointing, raised_hands, stop_palms, swings
+from alphapose_ros.config import GestureConfig
+from alphapose_ros.following.hands import (
+    DOWN_OF_CAMERA,
+    pointing,
+    raised_hands,
+    stop_palms,
+    swings,
+)
 from alphapose_ros.following.holding import Holding
+from alphapose_ros.following.swinging import Swinging
 from alphapose_ros.frame import People, Tracks, array
 
 log = logging.getLogger(__name__)
+
+
+class Gesture(IntEnum):
+    """What a hand says; the numbers are those of Gesture.msg."""
+
+    HAND_RAISED = 1
+    WAVE = 2
+    STOP = 3
+    POINTING = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,15 +38,38 @@ class Gestures(People):
     """What N people say with their left and right hands in one frame."""
 
     ids: np.ndarray = array("N", dtype=np.int64)  # of the tracks
-    is_raised: np.ndarray = array("N", 2, dtype=bool)
-    is_waving: np.ndarray = array("N", 2, dtype=bool)
-    is_stop: np.ndarray = array("N", 2, dtype=bool)
-    is_pointing: np.ndarray = array("N", 2, dtype=bool)
+    person_ids: np.ndarray = array("N", dtype=np.int64)  # -1 where re-ID says nothing
+    since_ns: np.ndarray = array("N", 2, 4, dtype=np.int64)  # first sight of each Gesture, or -1
+    is_new: np.ndarray = array("N", 2, 4, dtype=bool)  # told for the first time
     origins: np.ndarray = array("N", 2, 3)  # of pointing arms [m], NaN where none points
     directions: np.ndarray = array("N", 2, 3)  # unit vectors, in the frame of keypoints_3d
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def says(self, gesture: Gesture) -> np.ndarray:
+        """Tell whose hands make a gesture: (N, 2) bool."""
+        return self.since_ns[..., gesture - 1] >= 0
+
+    @property
+    def is_raised(self) -> np.ndarray:
+        """Whose hands are held up: (N, 2) bool."""
+        return self.says(Gesture.HAND_RAISED)
+
+    @property
+    def is_waving(self) -> np.ndarray:
+        """Whose hands wave: (N, 2) bool."""
+        return self.says(Gesture.WAVE)
+
+    @property
+    def is_stop(self) -> np.ndarray:
+        """Whose palms say stop: (N, 2) bool."""
+        return self.says(Gesture.STOP)
+
+    @property
+    def is_pointing(self) -> np.ndarray:
+        """Whose arms point: (N, 2) bool."""
+        return self.says(Gesture.POINTING)
 
 
 class GestureReader:
@@ -48,8 +87,8 @@ class GestureReader:
 
     def reset(self) -> None:
         """Forget everybody."""
-        self._holding = Holding()
-        self._swings: dict[tuple[int, int], _Swing] = {}
+        self._holding, self._swinging = Holding(), Swinging()
+        self._told: dict[tuple[int, int, int], tuple[int, int]] = {}  # since when, last told [ns]
         self._stamp_ns: int | None = None
 
     def __call__(
@@ -57,13 +96,15 @@ class GestureReader:
         tracks: Tracks,
         stamp_ns: int,
         place: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        down: tuple[float, float, float] = DOWN_OF_CAMERA,
     ) -> Gestures:
         """Return the gestures of those who are seen; to be called for empty frames too.
 
         Args:
             tracks: of this frame.
             stamp_ns: of this frame; where it goes back, everything begins anew.
-            place: of the camera, in the frame of ``keypoints_3d`` [m].
+            place: of the camera, in the frame of ``keypoints_3d`` [m]; NaN where unknown.
+            down: unit vector in the frame of ``keypoints_3d``.
         """
         if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
             log.warning("stamps went back: gestures begin anew")
@@ -72,66 +113,34 @@ class GestureReader:
         config, seen = self.config, tracks[tracks.detection_rows >= 0]
         raised = raised_hands(seen.poses, config)
         stops = stop_palms(seen.poses, config, place) & ~raised
-        origins, directions = pointing(seen.poses, config)
-        points = np.isfinite(directions).all(axis=-1) & ~raised & ~stops
-        signs = np.concatenate((raised, stops, points), axis=1)
-        held_s = self._holding(seen.ids, signs, stamp_ns, config.gap_s)
-        raised, stops, points = np.split(held_s >= config.hold_s, 3, axis=1)
-        points &= np.isfinite(directions).all(axis=-1)  # in a gap, nobody knows where to
+        origins, directions = pointing(seen.poses, config, down)
+        is_known = np.isfinite(directions).all(axis=-1)
+        signs = np.stack((raised, stops, is_known & ~raised & ~stops), axis=2)
+        held = self._holding(seen.ids, signs.reshape(len(seen), 6), stamp_ns, config.gap_s)
+        since = np.where(held.seconds >= config.hold_s, held.since_ns, -1).reshape(signs.shape)
+        since[..., 2][~is_known] = -1  # in a gap, nobody knows where to
+        waves = self._swinging(seen.ids, swings(seen.poses, config), stamp_ns, config)
+        since = np.stack((since[..., 0], waves, since[..., 1], since[..., 2]), axis=2)
+        points = since[..., Gesture.POINTING - 1, None] >= 0
         return Gestures(
             ids=seen.ids,
-            is_raised=raised,
-            is_waving=self._waves(seen, stamp_ns),
-            is_stop=stops,
-            is_pointing=points,
-            origins=np.where(points[..., None], origins, np.nan),
-            directions=np.where(points[..., None], directions, np.nan),
+            person_ids=seen.person_ids,
+            since_ns=since,
+            is_new=self._first_told(seen.ids, since, stamp_ns),
+            origins=np.where(points, origins, np.nan),
+            directions=np.where(points, directions, np.nan),
         )
 
-    def _waves(self, seen: Tracks, stamp_ns: int) -> np.ndarray:
-        """Return whose hands turn to and fro (N, 2)."""
-        config = self.config
-        values = swings(seen.poses, config)
-        is_waving = np.zeros(values.shape, bool)
-        for row, track_id in enumerate(seen.ids.tolist()):
-            for side, value in enumerate(values[row].tolist()):
-                swing = self._swings.setdefault((track_id, side), _Swing())
-                swing.go_on(value, stamp_ns, config)
-                is_waving[row, side] = len(swing.turns_ns) >= config.wave_turns
-        window_ns = config.wave_window_s * 1e9
-        self._swings = {
-            key: swing
-            for key, swing in self._swings.items()
-            if stamp_ns - swing.seen_ns <= window_ns
+    def _first_told(self, ids: np.ndarray, since: np.ndarray, stamp_ns: int) -> np.ndarray:
+        """Return of which gestures it has not been told that they began then: (N, 2, 4)."""
+        is_new = np.zeros(since.shape, bool)
+        for row, hand, gesture in np.argwhere(since >= 0).tolist():
+            began = int(since[row, hand, gesture])
+            key = (int(ids[row]), hand, gesture)
+            is_new[row, hand, gesture] = key not in self._told or self._told[key][0] != began
+            self._told[key] = (began, stamp_ns)
+        longest_ns = max(self.config.gap_s, self.config.wave_window_s) * 1e9
+        self._told = {
+            key: told for key, told in self._told.items() if stamp_ns - told[1] <= longest_ns
         }
-        return is_waving
-
-
-@dataclass
-class _Swing:
-    """The turns of one hand that moves to and fro."""
-
-    sense: int = 0  # of the movement, 0 before the first one
-    low: float = math.inf  # extremes since the last turn
-    high: float = -math.inf
-    seen_ns: int = 0
-    turns_ns: list[int] = field(default_factory=list)
-
-    def go_on(self, value: float, stamp_ns: int, config: GestureConfig) -> None:
-        """Take in where the hand is now, NaN where it is not up."""
-        if math.isnan(value):
-            if stamp_ns - self.seen_ns > config.gap_s * 1e9:
-                self.sense, self.low, self.high, self.turns_ns = 0, math.inf, -math.inf, []
-            return
-        self.seen_ns = stamp_ns
-        self.turns_ns = [t for t in self.turns_ns if stamp_ns - t <= config.wave_window_s * 1e9]
-        self.low, self.high = min(self.low, value), max(self.high, value)
-        back = 0
-        if self.sense <= 0 and value - self.low >= config.wave_swing:
-            back = 1
-        elif self.sense >= 0 and self.high - value >= config.wave_swing:
-            back = -1
-        if back:
-            if self.sense:
-                self.turns_ns.append(stamp_ns)
-            self.sense, self.low, self.high = back, value, value
+        return is_new

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from alphapose_ros.following.gesture_config import GestureConfig
+from alphapose_ros.config import GestureConfig
 from alphapose_ros.frame import Poses
+from alphapose_ros.skeletons import Skeleton
 
 SIDES = ("left", "right")
 FINGERS = ("index", "middle", "ring", "little")
@@ -17,7 +18,26 @@ OPEN = 1.3  # a stretched finger's tip is so much farther from the wrist than it
 OPEN_FINGERS = 3
 UPRIGHT = np.cos(np.radians(50))  # of fingers that point up
 HEAD = 0.6  # of the trunk's length above the shoulders: no chest height any more
+DOWN_OF_CAMERA = (0.0, 1.0, 0.0)  # in the optical frame of one that stands upright
+DOWN = (0.0, 0.0, -1.0)  # elsewhere (REP-103)
 FOREARM = 0.45  # of the trunk's length: a forearm that is seen no longer points at the camera
+
+
+def missing_keypoints(skeleton: Skeleton) -> tuple[list[str], str]:
+    """Return what a skeleton lacks for gestures.
+
+    Returns:
+        Keypoints without which nothing can be said; and, in words, what else cannot be told.
+    """
+    names = set(skeleton.names)
+    needed = [f"{side}_{part}" for part in ("shoulder", "wrist") for side in SIDES]
+    palm = ["hand_wrist", *(f"hand_{finger}_{joint}" for finger in FINGERS for joint in (1, 4))]
+    lost = []
+    if not {f"{side}_elbow" for side in SIDES} <= names:
+        lost.append("elbows, for waves and arms that point")
+    if not {f"{side}_{part}" for part in palm for side in SIDES} <= names:
+        lost.append("hands, for palms that say stop")
+    return [name for name in needed if name not in names], " and no ".join(lost)
 
 
 def raised_hands(poses: Poses, config: GestureConfig) -> np.ndarray:
@@ -49,7 +69,7 @@ def stop_palms(
     Args:
         poses: N people, with keypoints of the hands; of other skeletons nothing is said.
         config: the settings.
-        place: of the camera, in the frame of ``keypoints_3d`` [m].
+        place: of the camera, in the frame of ``keypoints_3d`` [m]; NaN where unknown.
     """
     is_at_chest = (_height(poses, config) <= HEAD) & (_height(poses, config) >= -1)
     is_short = _is_seen_short(poses, config)
@@ -57,8 +77,15 @@ def stop_palms(
     return is_at_chest & is_short & ~is_behind & _open_palms(poses, config)
 
 
-def pointing(poses: Poses, config: GestureConfig) -> tuple[np.ndarray, np.ndarray]:
+def pointing(
+    poses: Poses, config: GestureConfig, down: tuple[float, float, float] = DOWN_OF_CAMERA
+) -> tuple[np.ndarray, np.ndarray]:
     """Return where stretched arms that do not hang point to, by ``keypoints_3d``.
+
+    Args:
+        poses: N people.
+        config: the settings.
+        down: where trunks hang whose hips are hidden, a unit vector.
 
     Returns:
         Origins (N, 2, 3) [m] and unit vectors (N, 2, 3), NaN where no arm points.
@@ -67,7 +94,7 @@ def pointing(poses: Poses, config: GestureConfig) -> tuple[np.ndarray, np.ndarra
         _both_3d(poses, part, config) for part in ("shoulder", "elbow", "wrist")
     )
     hips = _both_3d(poses, "hip", config).mean(axis=1)
-    trunk = np.where(np.isfinite(hips), hips - shoulder.mean(axis=1), [0.0, 1.0, 0.0])
+    trunk = np.where(np.isfinite(hips), hips - shoulder.mean(axis=1), down)
     is_straight = _angles(elbow - shoulder, wrist - elbow) <= np.radians(config.straight_deg)
     lift = _angles(wrist - shoulder, trunk[:, None])
     points = is_straight & (lift >= np.radians(config.pointing_lift_deg))

@@ -6,8 +6,7 @@ import logging
 
 import numpy as np
 
-from alphapose_ros.config import TargetConfig
-from alphapose_ros.following.gesture_config import GestureConfig
+from alphapose_ros.config import GestureConfig, TargetConfig
 from alphapose_ros.following.hands import raised_hands
 from alphapose_ros.following.holding import Holding
 from alphapose_ros.following.places import Place, place_of
@@ -151,7 +150,8 @@ class Target:
         is_up &= (seen.states == TrackState.TRACKED) & ~(
             ranges_m(seen, view) > self.config.max_range_m
         )
-        held_s = self._holding(seen.ids, is_up[:, None], self._stamp_ns, self.gestures.gap_s)[:, 0]
+        held = self._holding(seen.ids, is_up[:, None], self._stamp_ns, self.gestures.gap_s)
+        held_s = held.seconds[:, 0]
         if len(held_s) and held_s.max() >= self.config.raised_hand_s:
             self._begin(seen, int(np.argmax(held_s)), "raised_hand")
 

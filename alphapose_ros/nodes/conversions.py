@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import Point, Vector3
+from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, Vector3
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from std_msgs.msg import Header
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
 
 from alphapose_ros import msg as own
 from alphapose_ros.conversions import flat
@@ -20,11 +21,18 @@ from alphapose_ros.nodes.cameras import to_camera, to_pixels
 
 RCLPY = Dialect(
     msgs=SimpleNamespace(
+        ColorRGBA=ColorRGBA,
         Duration=Duration,
+        Marker=Marker,
+        MarkerArray=MarkerArray,
         PersonPose=own.PersonPose,
         Point=Point,
+        Pose=Pose,
         PoseArray=own.PoseArray,
+        PoseStamped=PoseStamped,
+        Quaternion=Quaternion,
         SkeletonDefinition=own.SkeletonDefinition,
+        TargetStatus=own.TargetStatus,
         TrackedPerson=own.TrackedPerson,
         TrackedPersonArray=own.TrackedPersonArray,
         Vector3=Vector3,

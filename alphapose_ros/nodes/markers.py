@@ -1,68 +1,27 @@
-"""People for RViz: skeletons, labels and velocities."""
+"""Markers of people as rclpy publishes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
-from geometry_msgs.msg import Point
-from rclpy.duration import Duration
-from std_msgs.msg import ColorRGBA, Header
-from visualization_msgs.msg import Marker, MarkerArray
+from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
 
+from alphapose_ros import markers
 from alphapose_ros.config import OutputConfig
-from alphapose_ros.frame import Camera, Frame, Tracks, TrackState
+from alphapose_ros.frame import Frame, Tracks
 from alphapose_ros.io.colours import Colour, colour_of
+from alphapose_ros.markers import FADED, OPAQUE, label
+from alphapose_ros.nodes.conversions import RCLPY
 
-PLANE_M = 1.0  # in front of the camera, where 2-D skeletons are shown
-LINES, POINTS, LABEL, VELOCITY = "skeleton", "keypoints", "label", "velocity"  # namespaces
-OPAQUE, FADED = 1.0, 0.35  # of people who are seen, and of those who are predicted
-ARROW_S = 1.0  # an arrow shows the way of so long a time
-SLOWEST_M_S = 0.05  # that is drawn as an arrow
+__all__ = ["FADED", "OPAQUE", "MarkerBoard", "label"]
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """How large things are drawn [m]."""
-
-    line: float
-    point: float
-    text: float  # at most
-    least_text: float
-
-
-ON_PLANE = Sizes(line=0.002, point=0.004, text=0.03, least_text=0.01)
-IN_SPACE = Sizes(line=0.02, point=0.04, text=0.15, least_text=0.1)
-TEXT_PART = 0.1  # height of a label in parts of the person's
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What is drawn of one person, in the camera's frame: x to the right, y down, z away [m]."""
-
-    points: np.ndarray  # (P, 3) finite
-    ends: np.ndarray  # (E, 2) rows of points that lines join
-    has_dots: bool
-    sizes: Sizes
-    velocity: np.ndarray  # (2, 3) from where to where, or (0, 3)
-
-
-class MarkerBoard:
-    """What RViz shows of each person: lines, points, a label, an arrow, by track id.
-
-    A person without depth is drawn on a plane one metre in front of the camera, as on the
-    picture; without CameraInfo the focal length is taken to be the image's width. Lost people are
-    faded: their predicted box, or where they are predicted to be.
-    """
+class MarkerBoard(markers.MarkerBoard):
+    """What RViz shows of each person."""
 
     def __init__(self) -> None:
-        self._shown: set[tuple[int, str]] = set()  # track id, namespace
-
-    def clear(self, header: Header) -> MarkerArray:
-        """Return what removes everything."""
-        self._shown = set()
-        return MarkerArray(markers=[Marker(header=header, action=Marker.DELETEALL)])
+        super().__init__(RCLPY)
 
     def update(
         self,
@@ -72,145 +31,7 @@ class MarkerBoard:
         config: OutputConfig,
         colours: Sequence[Colour] | None = None,
     ) -> MarkerArray:
-        """Return what draws the people of this frame and removes what is gone.
-
-        Args:
-            tracks: of this frame.
-            frame: the image, for its size and camera.
-            header: of the image.
-            config: what is drawn, and for how long it stays by itself.
-            colours: of the people; None: those of their ids.
-        """
-        places = _places(tracks, frame, config.keypoint_score)
-        lifetime = Duration(seconds=config.marker_lifetime_s).to_msg()
-        markers = []
-        for row in np.flatnonzero(tracks.states != TrackState.REMOVED):
-            figure = _figure(tracks, row, places[row], frame)
-            if len(figure.points):
-                colour = colour_of(tracks.ids[row]) if colours is None else colours[row]
-                alpha = FADED if tracks.states[row] == TrackState.LOST else OPAQUE
-                drawn = _drawn(figure, label(tracks, row), _rgba(colour, alpha))
-                for marker in drawn:
-                    marker.header, marker.id = header, int(tracks.ids[row])
-                    marker.lifetime = lifetime
-                markers += drawn
-        shown = {(marker.id, marker.ns) for marker in markers}
-        gone = [
-            Marker(header=header, ns=name, id=track_id, action=Marker.DELETE)
-            for track_id, name in sorted(self._shown - shown)
-        ]
-        self._shown = shown
-        return MarkerArray(markers=gone + markers)
-
-
-def label(tracks: Tracks, row: int) -> str:
-    """Return what is written at a person: number of the track, person if known, state."""
-    person = int(tracks.person_ids[row])
-    who = f" person {person}" if person >= 0 else ""
-    return f"{tracks.ids[row]}{who} {TrackState(tracks.states[row]).name.lower()}"
-
-
-def on_plane(pixels: np.ndarray, frame: Frame) -> np.ndarray:
-    """Put pixels (..., 2) x y on the plane before the camera: (..., 3) [m], NaN where they are."""
-    height, width = frame.image.shape[:2]
-    guess = np.array([[width, 0, width / 2], [0, width, height / 2], [0, 0, 1]])
-    matrix = frame.camera.matrix if isinstance(frame.camera, Camera) else guess
-    focal, centre = matrix[[0, 1], [0, 1]], matrix[:2, 2]
-    places = (pixels - centre) / focal * PLANE_M
-    return np.concatenate((places, np.where(np.isnan(places[..., :1]), np.nan, PLANE_M)), axis=-1)
-
-
-def _places(tracks: Tracks, frame: Frame, min_score: float) -> np.ndarray:
-    """Return where the keypoints are drawn, (N, K, 3) [m], NaN where they are not.
-
-    Where some people have depth, those without are not drawn, as they are not on the plane.
-    """
-    poses = tracks.poses
-    is_sure = (poses.keypoints[..., 2] >= min_score)[..., None]
-    lifted = poses.keypoints_3d
-    places = on_plane(poses.keypoints[..., :2], frame) if lifted is None else lifted
-    is_there = is_sure & np.isfinite(places).all(axis=-1, keepdims=True)
-    return np.where(is_there, places, np.nan)
-
-
-def _figure(tracks: Tracks, row: int, places: np.ndarray, frame: Frame) -> Figure:
-    """Choose what is drawn of a person: keypoints, the place, or a predicted box on the plane."""
-    is_flat = tracks.poses.keypoints_3d is None
-    position = np.empty((0, 3))
-    if tracks.positions is not None and np.isfinite(tracks.positions[row]).all():
-        position = tracks.positions[row : row + 1]
-    way = _way(tracks, row, position)
-    is_there = np.isfinite(places[:, 0])
-    if is_there.any():
-        numbers = np.cumsum(is_there) - 1  # of the rows that are there
-        edges = tracks.poses.skeleton.edge_rows
-        ends = numbers[edges[is_there[edges].all(axis=1)]]
-        return Figure(places[is_there], ends, True, ON_PLANE if is_flat else IN_SPACE, way)
-    if len(position) or not is_flat:
-        return Figure(position, _SIDES[:0], True, IN_SPACE, way)
-    corners = _box_on_plane(tracks.poses.boxes[row], frame)
-    is_lost = tracks.states[row] == TrackState.LOST
-    return Figure(corners if is_lost else corners[:0], _SIDES, False, ON_PLANE, way)
-
-
-_SIDES = np.array([(0, 1), (1, 2), (2, 3), (3, 0)])  # of a box, by its corners
-
-
-def _box_on_plane(box: np.ndarray, frame: Frame) -> np.ndarray:
-    """Return the four corners of a box (4,) on the plane, (4, 3); none where it has none."""
-    corners = on_plane(box[[0, 1, 2, 1, 2, 3, 0, 3]].reshape(4, 2), frame)
-    return corners if np.isfinite(corners).all() else corners[:0]
-
-
-def _way(tracks: Tracks, row: int, position: np.ndarray) -> np.ndarray:
-    """Return from where to where a person moves, (2, 3); (0, 3) where unknown or hardly at all."""
-    velocity = np.full(3, np.nan) if tracks.velocities is None else tracks.velocities[row]
-    if len(position) and np.linalg.norm(velocity) >= SLOWEST_M_S:  # not where it is NaN
-        return np.concatenate((position, position + ARROW_S * velocity))
-    return np.empty((0, 3))
-
-
-def _drawn(figure: Figure, text: str, colour: ColorRGBA) -> list[Marker]:
-    """Return the markers of one person, without header, id and lifetime."""
-    sizes = figure.sizes
-    points = _points(figure.points)
-    markers = []
-    if len(figure.ends):
-        lines = _marker(LINES, Marker.LINE_LIST, colour)
-        lines.scale.x = sizes.line
-        lines.points = [points[end] for end in figure.ends.ravel().tolist()]
-        markers.append(lines)
-    if figure.has_dots:
-        dots = _marker(POINTS, Marker.SPHERE_LIST, colour)
-        dots.scale.x = dots.scale.y = dots.scale.z = sizes.point
-        dots.points = points
-        markers.append(dots)
-    low, high = figure.points.min(axis=0), figure.points.max(axis=0)
-    name = _marker(LABEL, Marker.TEXT_VIEW_FACING, colour)
-    size = float(np.clip(TEXT_PART * (high[1] - low[1]), sizes.least_text, sizes.text))
-    name.text, name.scale.z = text, size
-    x, _, z = (0.5 * (low + high)).tolist()
-    name.pose.position = Point(x=x, y=float(low[1]) - size, z=z)  # above the head
-    markers.append(name)
-    if len(figure.velocity):
-        arrow = _marker(VELOCITY, Marker.ARROW, colour)
-        width = IN_SPACE.line
-        arrow.scale.x, arrow.scale.y, arrow.scale.z = width, 3 * width, 4 * width
-        arrow.points = _points(figure.velocity)
-        markers.append(arrow)
-    return markers
-
-
-def _marker(name: str, kind: int, colour: ColorRGBA) -> Marker:
-    marker = Marker(ns=name, type=kind, action=Marker.ADD, color=colour)
-    marker.pose.orientation.w = 1.0
-    return marker
-
-
-def _rgba(colour: Colour, alpha: float) -> ColorRGBA:
-    blue, green, red = colour
-    return ColorRGBA(r=red / 255, g=green / 255, b=blue / 255, a=alpha)
-
-
-def _points(places: np.ndarray) -> list[Point]:
-    return [Point(x=x, y=y, z=z) for x, y, z in places.tolist()]
+        """Return what draws the people of this frame; in the colours of their ids if None."""
+        if colours is None:
+            colours = [colour_of(track_id) for track_id in tracks.ids]
+        return super().update(tracks, frame, header, config, colours)

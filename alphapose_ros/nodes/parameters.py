@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from rcl_interfaces.msg import (
     FloatingPointRange,
@@ -14,32 +14,39 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from alphapose_ros.config import Config, Rules, leaves, shown_choices, with_values
+from alphapose_ros.config import Rules, Section, leaves, shown_choices, with_values
 from alphapose_ros.nodes.reliability import is_being_declared
 
 OF_RCLPY = ("use_sim_time", "start_type_description_service")  # declared by every node
+Settings = TypeVar("Settings", bound=Section)
 LATE = (
     "qos_overrides are taken only when the node starts: give them there, by `-p NAME:=VALUE` or in "
     "a parameter file"
 )
 
 
-def declare(node: Node, defaults: Config) -> Config:
+def declare(node: Node, defaults: Settings, others: Section | None = None) -> Settings:
     """Declare every setting on ``node`` and return the tree with the values that ROS gives.
 
     Values given for parameters that do not exist, which ROS ignores in silence, are warned of;
     for that ``node`` must be made with ``automatically_declare_parameters_from_overrides``.
+
+    Args:
+        node: that shall have them.
+        defaults: its settings.
+        others: settings of another node, which may stand in the same file.
 
     Raises:
         ValueError: a value given to the node breaks the rules of its setting.
         ParameterException: it is of another type.
     """
     known = leaves(defaults)
+    of_others = {} if others is None else leaves(others)
     for name in node.get_parameters_by_prefix(""):
         if name in OF_RCLPY:
             continue
         node.undeclare_parameter(name)  # to be declared by its owner, with meaning and range
-        if name not in known and not is_override(name):
+        if name not in known and name not in of_others and not is_override(name):
             node.get_logger().warning(f"parameter ignored: {_unknown(name, defaults)}")
     values = {
         name: node.declare_parameter(name, default, _descriptor(default, rules)).value
@@ -53,7 +60,7 @@ def is_override(name: str) -> bool:
     return name.startswith("qos_overrides.")
 
 
-def _unknown(name: str, config: Config) -> str:
+def _unknown(name: str, config: Section) -> str:
     """Return what is wrong with a name that no setting has, and which ones are near."""
     try:
         with_values(config, {name: None})
@@ -82,8 +89,8 @@ def _descriptor(default: Any, rules: Rules) -> ParameterDescriptor:
 
 def watch(
     node: Node,
-    current: Callable[[], Config],
-    accept: Callable[[Config], None],
+    current: Callable[[], Settings],
+    accept: Callable[[Settings], None],
     is_active: Callable[[], bool],
 ) -> None:
     """Have changes of parameters checked as a whole, then handed to ``accept``.

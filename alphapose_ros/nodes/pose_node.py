@@ -420,11 +420,12 @@ class PoseNode(LifecycleNode):
     def _tell_target(self, done: Done, header: Header) -> None:
         """Publish where the target is, under ``header``, and how it stands with it."""
         frame, placed = done.frame, done.placed
-        state = self._follower.update(placed, frame, done.config.target)
+        config = done.config
+        state = self._follower.update(placed, frame, config.target, config.gestures)
         pose = to_pose(state, header, is_camera=placed.frame_id == frame.frame_id)
         if pose is not None:
             self._publish("target/pose", pose)
-            self._target_frame.show(pose, done.config.target.tf_frame)
+            self._target_frame.show(pose, config.target.tf_frame)
         self._publish("target/status", to_status(state, done.header))
 
     def _show(self, done: Done) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import threading
 from typing import NamedTuple
 
-import numpy as np
-from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, PoseStamped, Quaternion
-from scipy.spatial.transform import Rotation
+from geometry_msgs.msg import PoseStamped
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
 from alphapose_ros import msg as own
-from alphapose_ros.config import TargetConfig
+from alphapose_ros.config import GestureConfig, TargetConfig
+from alphapose_ros.following.messages import pose_to_message, status_to_message
 from alphapose_ros.following.records import (
     NOBODY,
     SelectBy,
@@ -24,13 +22,10 @@ from alphapose_ros.following.records import (
 )
 from alphapose_ros.following.target import Target
 from alphapose_ros.frame import Frame, Tracks
+from alphapose_ros.nodes.conversions import RCLPY
 from alphapose_ros.nodes.space import Placed
 from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.srv import SetTarget
-
-STEEP = 0.2  # a facing of which less is level says nothing of a yaw
-UP_OF_CAMERA = (0.0, -1.0, 0.0)  # in the optical frame of one that stands upright
-UP = (0.0, 0.0, 1.0)  # elsewhere (REP-103)
 
 
 class Seen(NamedTuple):
@@ -54,18 +49,26 @@ class Follower:
         self._lock = threading.Lock()
         self._seen: Seen | None = None
 
-    def update(self, placed: Placed, frame: Frame, config: TargetConfig) -> TargetState:
+    def update(
+        self,
+        placed: Placed,
+        frame: Frame,
+        config: TargetConfig,
+        gestures: GestureConfig | None = None,
+    ) -> TargetState:
         """Go on with the people of one image.
 
         Args:
             placed: they.
             frame: the image.
             config: how the target is followed from now on.
+            gestures: how a raised hand is told from now on; None: as before.
         """
         height, width = frame.image.shape[:2]
         view = View(width=width, height=height, place=tuple(placed.camera.tolist()))
         with self._lock:
             self._target.config = config
+            self._target.gestures = gestures or self._target.gestures
             self._seen = Seen(placed, view)
             return self._target.update(placed.tracks, frame.stamp_ns, view)
 
@@ -137,56 +140,16 @@ def no_target(reason: str) -> TargetState:
 
 
 def to_status(state: TargetState, header: Header) -> own.TargetStatus:
-    """Make the message of `target/status`.
-
-    Args:
-        state: how it stands with the target.
-        header: of the image.
-    """
-    whole, rest = divmod(round(state.time_since_seen_s * 1e9), 10**9)
-    return own.TargetStatus(
-        header=header,
-        state=int(state.status),
-        track_id=state.track_id,
-        person_id="" if state.person_id == NOBODY else str(state.person_id),
-        confidence=float(state.confidence),
-        time_since_seen=Duration(sec=whole, nanosec=rest),
-        reason=state.reason,
-    )
+    """Make the message of `target/status`, under the header of the image."""
+    return status_to_message(state, header, RCLPY)
 
 
 def to_pose(state: TargetState, header: Header, *, is_camera: bool) -> PoseStamped | None:
     """Make the message of `target/pose`; None where there is nothing to be told.
-
-    Its x axis lies level where the target faces, its z axis is up.
 
     Args:
         state: how it stands with the target.
         header: stamp of the image, frame of the position.
         is_camera: whether that frame is the camera's optical one.
     """
-    if state.position is None:
-        return None
-    pose = PoseStamped(header=header)
-    x, y, z = state.position.tolist()
-    pose.pose.position = Point(x=x, y=y, z=z)
-    up = np.array(UP_OF_CAMERA if is_camera else UP)
-    pose.pose.orientation = orientation(state.facing, up)
-    return pose
-
-
-def orientation(facing: np.ndarray | None, up: np.ndarray) -> Quaternion:
-    """Return what turns x to the level part of ``facing`` and z to ``up``; identity if unknown.
-
-    Args:
-        facing: (3,) unit vector out of the chest, None where unknown.
-        up: (3,) unit vector.
-    """
-    level = np.zeros(3) if facing is None else facing - (facing @ up) * up
-    length = np.linalg.norm(level)
-    if not length > STEEP:  # NaN is not
-        return Quaternion(x=0.0, y=0.0, z=0.0, w=1.0)
-    ahead = level / length
-    turn = np.stack((ahead, np.cross(up, ahead), up), axis=1)
-    x, y, z, w = Rotation.from_matrix(turn).as_quat().tolist()
-    return Quaternion(x=x, y=y, z=z, w=w)
+    return pose_to_message(state, header, RCLPY, is_camera=is_camera)

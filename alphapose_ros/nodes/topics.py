@@ -9,7 +9,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic of the pose node."""
+    """One topic of a node."""
 
     name: str  # relative unless it begins with a slash
     type: str
@@ -22,7 +22,7 @@ class Topic:
 
     @property
     def qos(self) -> QoSProfile:
-        """The quality of service that the pose node asks for or offers."""
+        """The quality of service that the node asks for or offers."""
         return QoSProfile(
             depth=self.depth,
             reliability=(
@@ -107,3 +107,21 @@ _SERVICES = (
     Service("~/clear_target", "std_srvs/srv/Trigger", "follows nobody any more"),
 )
 SERVICES = {service.name: service for service in _SERVICES}
+
+_OF_GESTURES = (
+    Topic("tracks", "alphapose_ros/msg/TrackedPersonArray", True, "people over time", depth=50),
+    Topic(
+        *("skeleton", "alphapose_ros/msg/SkeletonDefinition", True, "what the keypoints are"),
+        is_latched=True,
+        depth=1,
+    ),
+    Topic(
+        *("gestures", "alphapose_ros/msg/GestureArray", False),
+        "what people say with their hands, for every message on tracks",
+    ),
+    Topic(
+        *("gesture_markers", "visualization_msgs/msg/MarkerArray", False),
+        "arrows of who points, for RViz",
+    ),
+)
+GESTURE_TOPICS = {topic.name: topic for topic in _OF_GESTURES}

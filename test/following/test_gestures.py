@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_poses import HANGING, RANGE_M, person, seen, unit
-from made_tracks import DT_NS, tracks_of
+from made_tracks import BODY, DT_NS, tracks_of
 
-from alphapose_ros.config import TargetConfig
-from alphapose_ros.following.gesture_config import GestureConfig
-from alphapose_ros.following.gestures import GestureReader
+from alphapose_ros.config import GestureConfig, TargetConfig
+from alphapose_ros.following.gestures import Gesture, GestureReader
+from alphapose_ros.following.hands import DOWN
 from alphapose_ros.following.records import TargetStatus, View
 from alphapose_ros.following.target import Target
 
@@ -60,6 +62,62 @@ def test_a_short_gap_does_not_end_a_gesture_and_a_long_one_does():
     story = [up] * 4 + [down, gone] + [up] * 2 + [down] * 4 + [up]
     raised = [reader(tracks, n * DT_NS).is_raised[:, 0].any() for n, tracks in enumerate(story)]
     assert raised == [False] * 6 + [True] * 5 + [False] * 2
+
+
+def test_a_gesture_is_new_once_and_since_it_was_first_seen():
+    reader = GestureReader(GestureConfig(hold_s=0.3, gap_s=0.35))
+    up, down, gone = seen(person(UP)), seen(person()), tracks_of()
+    story = [down, *[up] * 5, gone, gone, up, *[down] * 4, *[up] * 5]
+    found = [reader(tracks, number * DT_NS) for number, tracks in enumerate(story)]
+    new = [n for n, one in enumerate(found) if one.is_new.any()]
+    since = [
+        int(one.since_ns[0, 0, Gesture.HAND_RAISED - 1]) for one in found if one.is_raised.any()
+    ]
+    assert new == [4, 16]  # and not in 8, after two frames without anybody
+    assert since == [DT_NS] * 6 + [13 * DT_NS] * 2
+
+
+def test_a_gesture_is_not_new_again_where_its_settings_change():
+    reader = GestureReader(GestureConfig(hold_s=0.3))
+    up = seen(person(UP))
+    new = 0
+    for number in range(12):
+        reader.config = GestureConfig(hold_s=0.3 if number % 2 else 0.5)
+        new += int(reader(up, number * DT_NS).is_new.sum())
+    assert new == 1
+
+
+def test_a_wave_is_new_once_as_long_as_it_lasts():
+    reader, new, since = GestureReader(GestureConfig()), 0, set()
+    for number in range(60):
+        lean = 0.5 * np.sin(2 * np.pi * 1.25 * number * 0.1)
+        found = reader(seen(person(((0.6, -0.1, 0.0), (lean, -1.0, 0.0)))), number * DT_NS)
+        new += int(found.is_new[..., Gesture.WAVE - 1].sum())
+        since |= {int(found.since_ns[0, 0, Gesture.WAVE - 1])}
+    assert new == 1
+    assert len(since - {-1}) == 1
+
+
+def test_those_who_are_gone_are_forgotten():
+    reader = GestureReader(GestureConfig())
+    for number in range(1000):
+        reader(seen(person(UP, UP), track_id=number), number * DT_NS)
+    assert len(reader._told) < 100
+    assert len(reader._swinging._swings) < 100
+    assert len(reader._holding._spans) < 10
+
+
+def test_the_trunk_hangs_down_wherever_that_is():
+    """Hips hidden, in a frame whose z axis points up."""
+    points = person((unit((1.0, 0.1, 0.0)), unit((1.0, 0.1, 0.0))))
+    points[[BODY.index(f"{side}_hip") for side in ("left", "right")]] = np.nan
+    turn = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+    tracks = seen(points, in_space=True)
+    poses = replace(tracks.poses, keypoints_3d=tracks.poses.keypoints_3d @ turn.T)
+    reader = GestureReader(GestureConfig(pointing_lift_deg=60.0))
+    for number in range(8):
+        found = reader(replace(tracks, poses=poses), number * DT_NS, down=DOWN)
+    assert found.is_pointing[0, 0]
 
 
 def test_keypoints_of_low_score_say_nothing():

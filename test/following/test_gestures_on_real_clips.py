@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from alphapose_ros import Frame, Pipeline, load_config
-from alphapose_ros.config import with_values
-from alphapose_ros.following.gesture_config import GestureConfig
+from alphapose_ros.config import GestureConfig, with_values
 from alphapose_ros.following.gestures import GestureReader
 
 CLIPS = {  # frames per second

@@ -12,14 +12,17 @@ from rgbd_rig import RANGE_M, Rig, depth_of, plane
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
+from alphapose_ros.config import GestureConfig, TargetConfig
 from alphapose_ros.following.records import SelectBy, TargetState
 from alphapose_ros.following.records import TargetStatus as Status
+from alphapose_ros.frame import Frame, Tracks
 from alphapose_ros.msg import TargetStatus
-from alphapose_ros.nodes.target import orientation, to_pose, to_status, to_wish
+from alphapose_ros.nodes.space import Placed
+from alphapose_ros.nodes.target import Follower, to_pose, to_status, to_wish
+from alphapose_ros.skeletons import skeleton
 from alphapose_ros.srv import SetTarget
 
 RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
-UP = np.array([0.0, 0.0, 1.0])
 
 
 def call(graph, kind, name, request=None):
@@ -147,30 +150,6 @@ def test_a_wish_that_makes_no_sense_is_refused(fields, text):
         to_wish(SetTarget.Request(**fields))
 
 
-def turned(quaternion, vector):
-    """Rotate by x y z w, by the formula of quaternions."""
-    q = np.array([quaternion.x, quaternion.y, quaternion.z])
-    t = 2 * np.cross(q, vector)
-    return vector + quaternion.w * t + np.cross(q, t)
-
-
-@pytest.mark.parametrize("up", [UP, np.array([0.0, -1.0, 0.0])])
-@pytest.mark.parametrize("facing", [(1, 0, 0), (-1, 0, 0.2), (0.5, -0.5, 0.7), (0.1, 0.9, -0.3)])
-def test_the_pose_looks_where_the_target_faces_and_stands_upright(facing, up):
-    facing = np.array(facing, float)
-    level = facing - (facing @ up) * up
-    level /= np.linalg.norm(level)
-    found = orientation(facing, up)
-    np.testing.assert_allclose(turned(found, np.array([1.0, 0, 0])), level, atol=1e-9)
-    np.testing.assert_allclose(turned(found, UP), up, atol=1e-9)
-
-
-@pytest.mark.parametrize("facing", [None, np.array([0.0, 0.1, 0.99]), np.full(3, np.nan)])
-def test_a_yaw_that_is_not_known_is_none(facing):
-    found = orientation(facing, UP)
-    assert (found.x, found.y, found.z, found.w) == (0, 0, 0, 1)
-
-
 def test_a_status_says_all_of_the_state():
     state = TargetState(
         status=Status.LOST,
@@ -186,3 +165,16 @@ def test_a_status_says_all_of_the_state():
     assert (message.state, message.track_id, message.person_id) == (TargetStatus.LOST, 3, "2")
     assert (since.sec, since.nanosec, message.reason) == (2, 250_000_000, "hidden")
     assert to_pose(state, header, is_camera=False) is None
+
+
+def test_how_a_raised_hand_is_told_may_change_between_two_images():
+    follower = Follower(TargetConfig())
+    tracks = Tracks.empty(skeleton("coco_17"))
+    frame = Frame(image=np.zeros((10, 10, 3), np.uint8))
+    placed = Placed(tracks, "camera", np.zeros(3))
+    changed = GestureConfig(gap_s=1.5)
+    follower.update(placed, frame, TargetConfig())
+    assert follower._target.gestures == GestureConfig()
+    for gestures in (changed, None):
+        follower.update(placed, frame, TargetConfig(), gestures)
+        assert follower._target.gestures is changed

@@ -1,7 +1,8 @@
 """Stands in for tf2_ros, which is not on PyPI: one topic of single transforms, no chains.
 
-`tf_for_test` carries geometry_msgs/TransformStamped. As in TF, a transform of the stamp 0 holds at
-all times, others between the oldest and the newest stamp only.
+`tf_for_test` carries geometry_msgs/TransformStamped, `tf_sent_for_test` what is broadcast. As in
+TF, a transform of the stamp 0 holds at all times, others between the oldest and the newest stamp
+only.
 """
 
 from __future__ import annotations
@@ -57,3 +58,11 @@ class TransformListener:
 
     def unregister(self):
         self._node.destroy_subscription(self._subscription)
+
+
+class TransformBroadcaster:
+    def __init__(self, node):
+        self._publisher = node.create_publisher(TransformStamped, "tf_sent_for_test", 100)
+
+    def sendTransform(self, transform):
+        self._publisher.publish(transform)

@@ -1,8 +1,0 @@
-"""What several tests of this folder are made with lies beside them."""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
