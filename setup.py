@@ -15,10 +15,11 @@ setup(
     python_requires=">=3.10",
     install_requires=[
         "numpy>=1.21",
+        "mcap>=1.1",  # what is left of damaged bags; brings lz4 and zstandard
         "onnxruntime>=1.12",
         "opencv-python-headless>=4.6,<5",  # 5 has no HOGDescriptor
         "pyyaml",
-        "rosbags>=0.11",
+        "rosbags>=0.11.9",
         "safetensors>=0.4",
         "scipy>=1.8",
         "torch>=2.2",
@@ -26,11 +27,12 @@ setup(
     ],
     extras_require={
         "eval": ["matplotlib>=3.7", "pycocotools>=2.0.6"],  # alphapose eval
+        "parquet": ["pyarrow>=12"],  # --save parquet, alphapose convert
         "export": ["onnx>=1.16", "onnxscript>=0.5"],  # alphapose models export
     },
     package_dir={"": "."},  # makes editable installs a plain .pth file, which the messages can join
     packages=find_packages(include=["alphapose_ros", "alphapose_ros.*"]),
-    package_data={"alphapose_ros": ["models/weights/*"]},
+    package_data={"alphapose_ros": ["models/weights/*", "io/page.*"]},
     data_files=[
         (f"share/alphapose_ros/{folder}", glob(f"{folder}/*.*"))
         # msg: for bags without ROS

@@ -68,6 +68,7 @@ class Queue(Generic[T]):
         self._items: deque[T] = deque()
         self._size = size
         self._closed = False
+        self._finished = False
         self._dropped = 0
 
     @property
@@ -80,25 +81,36 @@ class Queue(Generic[T]):
         with self._condition:
             return len(self._items) < self._size
 
-    def put(self, item: T) -> None:
-        """Append an item, once there is room. After close(), and on close(), it is dropped."""
+    def put(self, item: T) -> bool:
+        """Append an item, once there is room. After close(), and on close(), it is dropped.
+
+        Returns:
+            Whether somebody may still take it.
+        """
         with self._condition:
             self._condition.wait_for(self.has_room)
             if self._closed:
                 self._dropped += 1
-                return
+                return False
             self._items.append(item)
             self._condition.notify_all()
+            return True
 
     def take(self) -> T | None:
-        """Wait for the oldest item and remove it; None once the queue is closed."""
+        """Wait for the oldest item and remove it; None once the queue is closed, or done with."""
         with self._condition:
-            self._condition.wait_for(lambda: self._closed or self._items)
+            self._condition.wait_for(lambda: self._closed or self._finished or self._items)
             if not self._items:
                 return None
             item = self._items.popleft()
             self._condition.notify_all()
             return item
+
+    def finish(self) -> None:
+        """Say that nothing more comes: what is here is still handed out, then None."""
+        with self._condition:
+            self._finished = True
+            self._condition.notify_all()
 
     def close(self) -> None:
         """End the work soon: who waits is woken, and the items still here are dropped."""

@@ -31,6 +31,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Detected:
+    """Whom the detector found in one frame."""
+
+    people: Detections
+    counts: np.ndarray  # (N,) bool: whom the filters leave
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """What one frame gave."""
 
@@ -111,11 +119,38 @@ class Pipeline:
             ground: that people stand on in this frame; by default that of the settings, if any.
         """
         laps = Laps()
-        people = self._find(frame.image, frame.index)
-        counts = self._filter.detections(people, frame.image.shape)
+        detected = self.detect(frame)
         laps.end("detect")
-        found = self._estimator(frame.image, people[counts])
+        found = self.estimate(frame, detected)
         laps.end("pose")
+        result = self.finish(frame, detected, found, ground)
+        return replace(result, stage_ms=laps.ms | result.stage_ms)
+
+    def detect(self, frame: Frame) -> Detected:
+        """Return the people of one frame, as the first of the three parts of run().
+
+        The three parts may run in a thread each, every one in the order of the frames: they share
+        nothing that changes.
+        """
+        people = self._find(frame.image, frame.index)
+        return Detected(people=people, counts=self._filter.detections(people, frame.image.shape))
+
+    def estimate(self, frame: Frame, detected: Detected) -> Poses:
+        """Return the poses of those who count, as the second part of run()."""
+        return self._estimator(frame.image, detected.people[detected.counts])
+
+    def finish(
+        self, frame: Frame, detected: Detected, found: Poses, ground: Ground | None = None
+    ) -> Result:
+        """Suppress doubles, track and lift, as the third part of run().
+
+        Args:
+            frame: as run() takes it.
+            detected: what detect() said of it.
+            found: what estimate() said of it.
+            ground: as run() takes it.
+        """
+        laps = Laps()
         suppression = self._config.suppression
         poses = pose_nms(found, suppression.name, suppression.constants, config=suppression)
         poses = self._filter.poses(poses)
@@ -125,7 +160,8 @@ class Pipeline:
         if self._lifter is not None:
             tracks = _without_empty_column(self._lifter(tracks, frame, ground))
             laps.end("lift")
-        found = found if counts.all() else _with_others(found, people, counts)
+        if not detected.counts.all():
+            found = _with_others(found, detected.people, detected.counts)
         return Result(poses=poses, tracks=tracks, stage_ms=laps.ms, found=found)
 
     def process(self, frames: Iterable[Frame]) -> Iterator[Tracks]:

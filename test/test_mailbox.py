@@ -94,3 +94,31 @@ def test_closing_a_queue_wakes_who_puts_and_counts_what_nobody_takes():
     assert not feeder.is_alive()
     assert queue.take() is None
     assert queue.dropped == 3
+
+
+def test_finishing_hands_out_what_is_there_and_then_none():
+    queue = Queue(2)
+    assert queue.put(1) and queue.put(2)
+    queue.finish()
+    assert [queue.take(), queue.take(), queue.take()] == [1, 2, None]
+    assert queue.dropped == 0
+
+
+def test_finishing_wakes_a_waiting_worker():
+    queue = Queue(2)
+    worker = threading.Thread(target=queue.take, daemon=True)
+    worker.start()
+    queue.finish()
+    worker.join(5)
+    assert not worker.is_alive()
+
+
+def test_who_puts_learns_that_nobody_takes_any_more():
+    queue = Queue(1)
+    queue.put(1)
+    found = []
+    feeder = threading.Thread(target=lambda: found.append(queue.put(2)), daemon=True)
+    feeder.start()
+    queue.close()
+    feeder.join(5)
+    assert found == [False] and not queue.put(3)

@@ -184,7 +184,10 @@ LIVE = (  # what the node does for a frame
     "image = np.full((240, 320, 3), 90, np.uint8)\n"
     "print(Pipeline(load_config())(Frame(image=image, stamp_ns=0)).ids)\n"
 )
-DRAWN = "import alphapose_ros.io.overlay, alphapose_ros.io.alphapose, alphapose_ros.io.video\n"
+DRAWN = (
+    "import alphapose_ros.io.overlay, alphapose_ros.io.video\n"
+    "import alphapose_ros.io.formats.alphapose\n"
+)
 
 
 @pytest.mark.parametrize("code", [LIVE, "import alphapose_ros.nodes.pose_node\n", DRAWN])

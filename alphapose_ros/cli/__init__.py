@@ -11,14 +11,17 @@ from importlib import import_module
 from alphapose_ros import __version__
 
 VERBS = {
+    "compare": "say in what two results of the same images differ: bags, files, runs",
     "config": "print all settings as a ROS parameter file",
+    "convert": "turn result files from one format into another",
     "doctor": "say what is wrong with camera, transport, weights or node, and the remedy",
     "eval": "measure results, networks and trackers on a data set",
     "fit-nms": "fit the constants of pose NMS to labelled pictures",
     "models": "weights: list, show, download, verify, identify, export as graphs",
-    "run": "find the people in a video or picture",
+    "run": "find the people in videos, pictures, cameras and bags",
     "synth": "render labelled pictures of synthetic people",
     "train": "train a network from a YAML file",
+    "view": "show the results of a run as one web page, which opens without a server",
 }
 
 

@@ -1,17 +1,20 @@
-"""Bags of ROS 2 (rosbag2, mcap), read and written without ROS."""
+"""Bags of ROS 2 (rosbag2: mcap, sqlite3), read and written, and of ROS 1, read; without ROS."""
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
 import struct
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import apsw
 from rosbags.interfaces import (
     Connection,
+    ConnectionExtRosbag2,
     MessageDefinitionFormat,
     Qos,
     QosDurability,
@@ -20,6 +23,8 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
+from rosbags.rosbag1 import Reader as Reader1
+from rosbags.rosbag1 import ReaderError as Reader1Error
 from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer, WriterError
 from rosbags.serde import SerdeError
 from rosbags.typesys import (
@@ -33,7 +38,14 @@ from rosbags.typesys.store import Typestore
 
 from alphapose_ros.files import share
 
+if sys.version_info >= (3, 14):  # what rosbags unpacks by
+    from compression import zstd
+else:
+    from backports import zstd
+
 OWN_MESSAGES = (
+    "Gesture",
+    "GestureArray",
     "PersonPose",
     "PoseArray",
     "SkeletonDefinition",
@@ -41,10 +53,12 @@ OWN_MESSAGES = (
     "TrackedPerson",
     "TrackedPersonArray",
 )
+_IDL_BREAK = "=" * 80 + "\n"
 _FOREVER = QosTime(9223372036, 854775807)  # what rosbag2 writes for an unlimited duration
 # What rosbags is known to raise at bytes that are not what they should be.
-_DAMAGE = (
+DAMAGE = (
     ReaderError,
+    Reader1Error,
     TypesysError,
     SerdeError,
     OSError,
@@ -57,11 +71,14 @@ _DAMAGE = (
     RuntimeError,
     SyntaxError,
     sqlite3.Error,
+    apsw.Error,
+    zstd.ZstdError,
+    EOFError,
     struct.error,
 )
 
 
-class BagError(Exception):
+class BagError(OSError):
     """A bag that cannot be read or written; the message names it and the remedy."""
 
 
@@ -81,7 +98,7 @@ class BagMessage:
     topic: str
     type_name: str  # e.g. alphapose_ros/msg/PoseArray
     stamp_ns: int  # when it was received; the image's time is in the message's header
-    data: bytes  # CDR
+    data: bytes  # CDR; in a bag of ROS 1 its own form
 
 
 def own_definitions() -> dict[str, str]:
@@ -206,31 +223,34 @@ class BagWriter:
 
 
 class BagReader:
-    """Reads a bag folder (mcap or sqlite3) or a single file of one; a context manager."""
+    """Reads a bag folder (mcap or sqlite3), a single file of one, or a .bag; a context manager."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._reader: Reader | None = None
+        self.is_ros1 = self.path.suffix == ".bag"
+        self._reader: Reader | Reader1 | None = None
         self._types: Typestore | None = None
 
     def __enter__(self) -> BagReader:
         try:
-            self._reader = Reader(self.path)
-            self._reader.open()
-            self._types = _types_of(self._reader.connections)
+            reader = Reader1(self.path) if self.is_ros1 else Reader(self.path)
+            reader.open()
+            self._reader = reader
+            self._types = types_of(reader.connections)
         except FileNotFoundError as error:
             raise BagError(
                 f"{self.path}: no bag there ({error}); a folder without metadata.yaml is a "
                 "recording that never ended: read its .mcap file or run `ros2 bag reindex`"
             ) from error
-        except _DAMAGE as error:
+        except DAMAGE as error:
+            self.__exit__()
             raise self._damaged(error) from error
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._reader is not None and self._reader.is_open:
-            self._reader.close()
-        self._reader = None
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
 
     @property
     def topics(self) -> dict[str, str]:
@@ -260,7 +280,17 @@ class BagReader:
                 latched=offered.durability is QosDurability.TRANSIENT_LOCAL,
             )
             for item in self._open().connections
+            if isinstance(item.ext, ConnectionExtRosbag2)
             for offered in item.ext.offered_qos_profiles[:1]
+        }
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """Texts of the message definitions by type name, with what they consist of."""
+        return {
+            item.msgtype: item.msgdef.data
+            for item in self._open().connections
+            if item.msgdef.format is MessageDefinitionFormat.MSG
         }
 
     def messages(self, topics: Collection[str] | None = None) -> Iterator[BagMessage]:
@@ -279,7 +309,7 @@ class BagReader:
         try:
             for connection, stamp_ns, data in reader.messages(wanted):
                 yield BagMessage(connection.topic, connection.msgtype, stamp_ns, bytes(data))
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise self._damaged(error) from error
 
     def decode(self, message: BagMessage) -> Any:
@@ -289,14 +319,15 @@ class BagReader:
             BagError: the bytes are no message of this type.
         """
         self._open()
+        read = self._types.deserialize_ros1 if self.is_ros1 else self._types.deserialize_cdr
         try:
-            return self._types.deserialize_cdr(message.data, message.type_name)
-        except _DAMAGE as error:
+            return read(message.data, message.type_name)
+        except DAMAGE as error:
             raise BagError(
                 f"{self.path}: a message of {message.topic} is no {message.type_name} ({error})"
             ) from error
 
-    def _open(self) -> Reader:
+    def _open(self) -> Reader | Reader1:
         if self._reader is None:
             raise BagError(f"{self.path} is not open; read inside the `with` block")
         return self._reader
@@ -308,8 +339,12 @@ class BagReader:
         )
 
 
-def _types_of(connections: Collection[Connection]) -> Typestore:
-    """Take the definitions out of a bag; one without them is read with Jazzy's and ours."""
+def types_of(connections: Collection[Connection]) -> Typestore:
+    """Take the definitions out of a bag; one without them is read with Jazzy's and ours.
+
+    Raises:
+        TypesysError: a definition cannot be read.
+    """
     formats = {connection.msgdef.format for connection in connections}
     if MessageDefinitionFormat.NONE in formats:
         return message_types()
@@ -317,10 +352,18 @@ def _types_of(connections: Collection[Connection]) -> Typestore:
     for connection in connections:
         text = connection.msgdef.data
         if connection.msgdef.format is MessageDefinitionFormat.IDL:
-            store.register(get_types_from_idl(text))
+            for part in _idl_parts(text):
+                store.register(get_types_from_idl(part))
         else:
             store.register(get_types_from_msg(text, connection.msgtype))
     return store
+
+
+def _idl_parts(text: str) -> list[str]:
+    """Split a definition from what it consists of, as mcap joins them."""
+    if not text.startswith(f"{_IDL_BREAK}IDL: "):
+        return [text]
+    return [part.partition("\n")[2] for part in text.split(_IDL_BREAK)[1:]]
 
 
 def _offered(qos: OfferedQos) -> Qos:

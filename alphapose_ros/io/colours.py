@@ -41,7 +41,7 @@ class IdentityColours:
             number = self._of_tracks.get(track_id, track_id)
             numbers[track_id] = number if person_id < 0 else self._known(person_id, number)
         self._of_tracks = numbers  # those of tracks that have ended go
-        return [colour_of(number) for number in numbers.values()]
+        return [colour_of(numbers[track_id]) for track_id in tracks.ids.tolist()]
 
     def _known(self, person_id: int, number: int) -> int:
         """Return the number whose colour a person has; ``number`` where there is none yet."""

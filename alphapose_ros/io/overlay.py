@@ -1,4 +1,4 @@
-"""The film of a run: tracked people drawn into the images, as a video and a contact sheet."""
+"""Films of a run: drawn images as a video and as a contact sheet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from alphapose_ros.frame import Poses, Tracks, TrackState
 from alphapose_ros.io.colours import IdentityColours
 from alphapose_ros.io.render import contact_sheet, draw
-from alphapose_ros.io.video import VideoSink
+from alphapose_ros.io.video import VideoError, VideoSink
 
 T = TypeVar("T")
 
@@ -74,8 +74,116 @@ class Timeline:
         return max(held, 0)
 
 
+class Film:
+    """Writes overlay.mp4 into a folder; a context manager.
+
+    Every image is shown for its time. Nothing is written where no image was added.
+
+    Args:
+        folder: has to exist.
+        rate_hz: of the video; at least that of the images.
+    """
+
+    def __init__(self, folder: Path, rate_hz: float) -> None:
+        self._path = Path(folder) / "overlay.mp4"
+        self._rate_hz = rate_hz
+        self._timeline = Timeline(rate_hz)
+        self._sink: VideoSink | None = None
+        self._size = (0, 0)
+        self._last: np.ndarray | None = None
+
+    def __enter__(self) -> Film:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def add(self, drawn: np.ndarray, stamp_ns: int) -> None:
+        """Append an image, (H, W, 3) BGR, which must not change any more.
+
+        Raises:
+            VideoError: the video cannot be written.
+        """
+        if self._sink is None:
+            self._size = (drawn.shape[1], drawn.shape[0])
+            self._sink = VideoSink(self._path, self._rate_hz, self._size)
+        drawn = _fitted(drawn, self._size)
+        for _ in range(self._timeline.frames_to_hold(stamp_ns)):
+            self._sink.write(self._last)
+        self._sink.write(drawn)
+        self._last = drawn
+
+    def close(self) -> None:
+        """Finish the file; a second call does nothing.
+
+        Raises:
+            VideoError: not all of it arrived on the disk.
+        """
+        sink, self._sink = self._sink, None
+        if sink is None:
+            return
+        sink.close()
+        _check_film(self._path, sink.frames)
+
+
+class Sheet:
+    """Writes contact_sheet.png into a folder; a context manager.
+
+    Nothing is written where no image was added. Memory does not grow with the length of the run.
+
+    Args:
+        folder: has to exist.
+        most: images that the sheet shows.
+    """
+
+    def __init__(self, folder: Path, most: int = 12) -> None:
+        self._path = Path(folder) / "contact_sheet.png"
+        self._most = most
+        self._samples: Spread[tuple[np.ndarray, str]] = Spread(4 * most)
+        self._start_ns: int | None = None
+
+    def __enter__(self) -> Sheet:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def add(self, drawn: np.ndarray, stamp_ns: int, tracks: Tracks) -> None:
+        """Take an image, (H, W, 3) BGR, and the people in it."""
+        self._start_ns = stamp_ns if self._start_ns is None else self._start_ns
+        if self._samples.wants_next():
+            people = int((tracks.states == TrackState.TRACKED).sum())
+            caption = f"{(stamp_ns - self._start_ns) / 1e9:.1f} s, people tracked: {people}"
+            self._samples.add((_at_most(drawn, SHEET_WIDTH), caption))
+
+    def close(self) -> None:
+        """Write the file; a second call does nothing.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        chosen, self._samples.items = self._chosen(), []
+        if not chosen:
+            return
+        images, captions = zip(*chosen, strict=True)
+        sheet = contact_sheet(
+            images, captions, columns=SHEET_COLUMNS, tile_width=images[0].shape[1]
+        )
+        _, data = cv2.imencode(".png", sheet)
+        self._path.write_bytes(data.tobytes())  # cv2.imwrite() would hide why it fails
+
+    def _chosen(self) -> list[tuple[np.ndarray, str]]:
+        """Pick samples over the whole run, from the first to the last, in full rows."""
+        samples = self._samples.items
+        wanted = min(len(samples), self._most)
+        if wanted > SHEET_COLUMNS:
+            wanted -= wanted % SHEET_COLUMNS
+        rows = np.linspace(0, len(samples) - 1, wanted).round().astype(int)
+        return [samples[row] for row in rows]
+
+
 class OverlayFilm:
-    """Writes overlay.mp4 and contact_sheet.png into a folder; a context manager.
+    """Draws people, and writes overlay.mp4 and contact_sheet.png; a context manager.
 
     Nothing is written where no frame was added. Memory does not grow with the length of the run.
     """
@@ -99,18 +207,11 @@ class OverlayFilm:
             sheet_images: the contact sheet shows at most so many.
         """
         self.frames = 0  # added
-        self._folder = Path(folder)
-        self._rate_hz = rate_hz
         self._keypoint_score = keypoint_score
         self._privacy = privacy
         self._colours = IdentityColours()
-        self._timeline = Timeline(rate_hz)
-        self._samples: Spread[tuple[np.ndarray, str]] = Spread(4 * sheet_images)
-        self._sheet_images = sheet_images
-        self._sink: VideoSink | None = None
-        self._size = (0, 0)
-        self._last: np.ndarray | None = None
-        self._start_ns = 0
+        self._film = Film(folder, rate_hz)
+        self._sheet = Sheet(folder, sheet_images)
 
     def __enter__(self) -> OverlayFilm:
         return self
@@ -140,19 +241,9 @@ class OverlayFilm:
             privacy=self._privacy,
             found=found,
         )
-        if self._sink is None:
-            self._size, self._start_ns = (drawn.shape[1], drawn.shape[0]), stamp_ns
-            self._sink = VideoSink(self._folder / "overlay.mp4", self._rate_hz, self._size)
-        drawn = _fitted(drawn, self._size)
-        for _ in range(self._timeline.frames_to_hold(stamp_ns)):
-            self._sink.write(self._last)
-        self._sink.write(drawn)
-        self._last = drawn
+        self._film.add(drawn, stamp_ns)
+        self._sheet.add(drawn, stamp_ns, tracks)
         self.frames += 1
-        if self._samples.wants_next():
-            people = int((tracks.states == TrackState.TRACKED).sum())
-            caption = f"{(stamp_ns - self._start_ns) / 1e9:.1f} s, people tracked: {people}"
-            self._samples.add((_at_most(drawn, SHEET_WIDTH), caption))
 
     def close(self) -> None:
         """Finish both files; a second call does nothing.
@@ -160,26 +251,21 @@ class OverlayFilm:
         Raises:
             VideoError, OSError: one of them cannot be written.
         """
-        sink, self._sink = self._sink, None
-        if sink is None:
-            return
-        sink.close()
-        images, captions = zip(*self._chosen(), strict=True)
-        sheet = contact_sheet(
-            images, captions, columns=SHEET_COLUMNS, tile_width=images[0].shape[1]
-        )
-        path = self._folder / "contact_sheet.png"
-        if not cv2.imwrite(str(path), sheet):
-            raise OSError(f"{path} cannot be written; is the disk full?")
+        try:
+            self._film.close()
+        finally:
+            self._sheet.close()
 
-    def _chosen(self) -> list[tuple[np.ndarray, str]]:
-        """Pick samples over the whole run, from the first to the last, in full rows."""
-        samples = self._samples.items
-        wanted = min(len(samples), self._sheet_images)
-        if wanted > SHEET_COLUMNS:
-            wanted -= wanted % SHEET_COLUMNS
-        rows = np.linspace(0, len(samples) - 1, wanted).round().astype(int)
-        return [samples[row] for row in rows]
+
+def _check_film(path: Path, frames: int) -> None:
+    """Check that a film can be read to its end: OpenCV does not tell when the disk is full."""
+    capture = cv2.VideoCapture(str(path))
+    found = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+    capture.release()
+    if found < frames:
+        raise VideoError(
+            f"{path}: only {found} of {frames} frames arrived on the disk; is it full?"
+        )
 
 
 def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

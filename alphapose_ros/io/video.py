@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from types import TracebackType
 
 import cv2
 import numpy as np
+
+PATIENCE = 100  # broken frames in sequence, after which a file has ended
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ class VideoSource:
     """Images of a video or camera with their times, to be iterated once.
 
     ``fps`` is None where the source does not say it, ``frame_count`` where it is unknown, as for
-    cameras and streams. Sizes are in pixels.
+    cameras and streams; the address of a file has one. Sizes are in pixels.
 
     Args:
         source: file, address with ``://``, or number of a camera.
@@ -45,18 +48,21 @@ class VideoSource:
     """
 
     def __init__(self, source: str | Path | int) -> None:
-        self.name = f"camera {source}" if isinstance(source, int) else str(source)
-        self._live = isinstance(source, int) or "://" in self.name
+        address = "" if isinstance(source, int) else str(source)
+        self.name = without_password(address) or f"camera {source}"
+        self._live = not address or "://" in address
         if not self._live:
             _check_file(Path(source))
-        self._capture = cv2.VideoCapture(source if isinstance(source, int) else self.name)
+        self._capture = cv2.VideoCapture(address or source)
         if not self._capture.isOpened():
             raise VideoError(f"{self.name}: {self._why_closed()}")
         self.width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         self.fps = _positive(self._capture.get(cv2.CAP_PROP_FPS))
-        count = None if self._live else _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        count = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)) if address else None
         self.frame_count = None if count is None else int(count)
+        self._live = self._live and count is None
+        self.broken: dict[int, int] = {}  # frames skipped, by the number of the one after them
 
     def __enter__(self) -> VideoSource:
         return self
@@ -73,15 +79,15 @@ class VideoSource:
         """Yield (image, time_s): (H, W, 3) uint8 BGR, and seconds since the first image.
 
         Times come from the file, so that a variable frame rate is kept; those of cameras from the
-        clock. They always grow.
+        clock. They always grow. Frames of a file that cannot be decoded are skipped.
 
         Raises:
             VideoError: not one image can be decoded, or a camera stops.
         """
         number, last_s, first_s = 0, 0.0, 0.0
         while True:
-            found, image = self._capture.read()
-            if not found:
+            image = self._read(number)
+            if image is None:
                 self._check_end(number)
                 return
             now_s = self._now_s()
@@ -95,6 +101,16 @@ class VideoSource:
     def close(self) -> None:
         """Let go of the file or camera; may be called twice."""
         self._capture.release()
+
+    def _read(self, number: int) -> np.ndarray | None:
+        """Return the next image; OpenCV calls a broken frame an end, behind which more may come."""
+        for failed in range(1 if self._live else PATIENCE):
+            found, image = self._capture.read()
+            if found:
+                if failed:
+                    self.broken[number] = failed
+                return image
+        return None
 
     def _now_s(self) -> float:
         if self._live:
@@ -115,6 +131,11 @@ class VideoSource:
             raise VideoError(f"{self.name}: not one image can be decoded; is the file complete?")
         if self.frame_count and number < 0.95 * self.frame_count:
             logger.warning("%s ended after %d of %d images", self.name, number, self.frame_count)
+
+
+def without_password(address: str) -> str:
+    """Return an address as it may be shown and logged."""
+    return re.sub(r"(?<=://)[^/@]+@", "", address)
 
 
 class VideoSink:

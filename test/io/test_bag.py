@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import made_bags as made
 import numpy as np
 import pytest
+from mcap.writer import Writer as McapWriter
 from rosbags.highlevel import AnyReader
 
 from alphapose_ros.io.bag import (
@@ -215,3 +217,53 @@ def test_a_closed_bag_takes_and_gives_nothing(path, tmp_path):
 def test_bytes_of_another_type_are_reported(path):
     with BagReader(path) as bag, pytest.raises(BagError, match="/x is no"):
         bag.decode(BagMessage("/x", TRACKS, 0, b"\x00\x01\x00\x00\x01"))
+
+
+def test_bags_of_ros_1_are_read_by_their_own_definitions(tmp_path):
+    path = made.write_ros1(tmp_path / "a.bag", made.camera(3, types=made.TYPES1))
+    with BagReader(path) as bag:
+        assert bag.is_ros1 and bag.qos == {}
+        assert bag.counts == {"/camera/image_raw": 3, "/camera/camera_info": 3}
+        info, image, *_ = bag.messages()
+        assert bag.decode(info).K[0] == 50.0
+        assert bag.decode(image).header.seq == 7
+        assert "time stamp" in bag.definitions["sensor_msgs/msg/Image"]
+
+
+def test_a_truncated_bag_of_ros_1_is_reported(tmp_path):
+    path = made.write_ros1(tmp_path / "a.bag", made.camera(3, types=made.TYPES1))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(BagError, match=r"a\.bag: damaged or cut off"), BagReader(path):
+        pass
+
+
+def test_definitions_are_told_with_what_they_consist_of(path, tmp_path):
+    with BagReader(path) as bag:
+        definitions = bag.definitions
+    assert set(definitions) == {TRACKS, SKELETON}
+    with BagWriter(tmp_path / "copy", definitions=definitions) as copy:  # needs no others
+        copy.write(tracks(1))
+    with BagReader(tmp_path / "copy") as copy:
+        (message,) = copy.messages()
+        assert copy.decode(message).image_width == 640
+
+
+def test_definitions_in_idl_are_read_with_what_they_consist_of(tmp_path):
+    line = "=" * 80 + "\n"
+    inner = "module other { module msg { struct Inner { long value; }; }; };"
+    outer = "module other { module msg { struct Outer { other::msg::Inner inner; }; }; };"
+    text = f"{line}IDL: other/msg/Outer\n{outer}\n{line}IDL: other/msg/Inner\n{inner}\n"
+    with (tmp_path / "a.mcap").open("wb") as file:
+        writer = McapWriter(file)
+        writer.start("ros2", "test")
+        schema = writer.register_schema("other/msg/Outer", "ros2idl", text.encode())
+        channel = writer.register_channel("/x", "cdr", schema)
+        writer.add_message(channel, 7, b"\x00\x01\x00\x00\x2a\x00\x00\x00", 7)
+        writer.finish()
+    with BagReader(tmp_path / "a.mcap") as bag:
+        (message,) = bag.messages()
+        assert bag.decode(message).inner.value == 42
+
+
+def test_bag_errors_are_errors_of_the_operating_system():
+    assert issubclass(BagError, OSError)  # as of other files: one `except` for all

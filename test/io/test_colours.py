@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from alphapose_ros.frame import Poses, Tracks, TrackState
@@ -75,3 +77,10 @@ def test_tracks_that_have_ended_and_people_of_long_ago_are_forgotten():
 
 def test_nobody_has_no_colour():
     assert IdentityColours()(people({})) == []
+
+
+def test_people_without_tracks_have_a_colour_each():
+    one = people({1: -1})
+    rows = one[np.array([0, 0, 0])]
+    nobody = replace(rows, ids=np.array([-1, -1, 2]), person_ids=np.array([-1, -1, -1]))
+    assert len(IdentityColours()(nobody)) == 3

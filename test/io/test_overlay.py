@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from alphapose_ros.frame import Poses, Tracks
-from alphapose_ros.io.overlay import OverlayFilm, Spread, Timeline
+from alphapose_ros.io.overlay import Film, OverlayFilm, Spread, Timeline
+from alphapose_ros.io.video import VideoError
 from alphapose_ros.skeletons import skeleton
 
 NOBODY = Tracks.empty(skeleton("coco_17"))
@@ -133,3 +134,21 @@ def test_no_frame_no_file(tmp_path):
     with OverlayFilm(tmp_path, rate_hz=10.0, keypoint_score=0.3):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_of_which_a_part_is_missing_is_an_error(tmp_path):
+    film = Film(tmp_path, 10.0)
+    for number in range(3):
+        film.add(grey(50), ns(number / 10))
+    film._sink.frames += 1  # as when the disk takes nothing any more, which OpenCV does not tell
+    with pytest.raises(VideoError, match="only 3 of 4 frames arrived on the disk"):
+        film.close()
+
+
+def test_the_sheet_is_written_though_the_film_failed(tmp_path):
+    film = OverlayFilm(tmp_path, rate_hz=10.0, keypoint_score=0.3)
+    film.add(grey(50), NOBODY, ns(0))
+    film._film._sink.frames += 1
+    with pytest.raises(VideoError):
+        film.close()
+    assert (tmp_path / "contact_sheet.png").exists()
