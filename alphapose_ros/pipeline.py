@@ -85,6 +85,7 @@ class Pipeline:
         self._find = find or self._detector
         self._filter = PeopleFilter(config.filter)
         self._estimator = build_estimator(config.pose, compute)
+        _check_fits(config, self._estimator.skeleton)
         needs_looks = config.tracker.name == "msim"
         self._embedder = build_reid(config.reid, compute) if needs_looks else None
         space = self._embedder and EmbeddingSpace(
@@ -209,6 +210,16 @@ class Pipeline:
             poses = replace(poses, embeddings=None)
         return self._tracker.update(
             poses, stamp_ns, lambda rows: embedder(image, poses[rows]), image
+        )
+
+
+def _check_fits(config: Config, skeleton: Skeleton) -> None:
+    """Refuse a filter that nobody could pass."""
+    most, wanted = len(skeleton.names), config.filter.min_keypoints
+    if wanted > most:
+        raise ValueError(
+            f"filter.min_keypoints is {wanted}, but {skeleton.id} has {most} keypoints, so that "
+            "nobody would count; set a smaller one"
         )
 
 

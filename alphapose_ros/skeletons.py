@@ -533,3 +533,12 @@ SKELETONS: dict[str, Skeleton] = {
         *(_MPII_TRB_40, _LSP_14, _INTERHAND_42, _FACE_68, _WFLW_98),
     )
 }
+
+# Which is meant where a file tells nothing but how many keypoints there are.
+ID_OF_COUNT: dict[int, str] = {
+    len(known.names): known.id
+    for known in (
+        *(_CROWDPOSE_14, _POSETRACK_15, _MPII_16, _COCO_17, _SINGLE_HAND_21, _HALPE_26),
+        *(_MPII_TRB_40, _INTERHAND_42, _HALPE_68, _WFLW_98, _COCO_WHOLEBODY_133, _HALPE_136),
+    )
+}

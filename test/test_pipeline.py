@@ -35,6 +35,13 @@ def test_an_image_without_people_gives_nobody(pipeline):
     assert tracks.poses.skeleton is pipeline.skeleton
 
 
+def test_a_filter_that_nobody_can_pass_is_refused():
+    config = with_values(Config(), {"filter.min_keypoints": 137})
+    with pytest.raises(ValueError, match="min_keypoints is 137, but halpe_136 has 136"):
+        Pipeline(config)
+    Pipeline(with_values(Config(), {"filter.min_keypoints": 136}))
+
+
 def test_every_stage_is_timed(pipeline):
     pipeline.reset()
     result = pipeline.run(frame())

@@ -18,20 +18,9 @@ from alphapose_ros.evaluation.datasets.coco import PERSON_ID
 from alphapose_ros.evaluation.datasets.wholebody import FEET, PARTS, whole_body
 from alphapose_ros.evaluation.fields import Entry, read_list
 from alphapose_ros.evaluation.records import Predictions, Truth
-from alphapose_ros.skeletons import Skeleton
+from alphapose_ros.skeletons import ID_OF_COUNT, Skeleton
 from alphapose_ros.skeletons import skeleton as skeleton_named
 
-SKELETON_OF_COUNT = {  # where the data set's own has another number of keypoints
-    14: "crowdpose_14",
-    15: "posetrack_15",
-    16: "mpii_16",
-    17: "coco_17",
-    21: "single_hand_21",
-    26: "halpe_26",
-    68: "halpe_68",
-    133: "coco_wholebody_133",
-    136: "halpe_136",
-}
 NUMBERED = re.compile(r"(?:COCO_\w+_)?(\d+)")  # names of files that are COCO's ids of pictures
 
 
@@ -115,17 +104,17 @@ def _skeleton_of(poses: Sequence[Entry], truth: Truth) -> Skeleton:
     if not poses:
         return truth.skeleton
     if _first(poses, FEET) is not None:
-        return skeleton_named(SKELETON_OF_COUNT[133])
+        return skeleton_named("coco_wholebody_133")
     numbers, own = len(poses[0].array("keypoints", -1)), truth.skeleton
     if numbers == 3 * len(own.names):
         return own
-    if numbers % 3 or numbers // 3 not in SKELETON_OF_COUNT:
+    if numbers % 3 or numbers // 3 not in ID_OF_COUNT:
         raise poses[0].error(
             "keypoints",
             f"holds {numbers} numbers; known are 3 times {len(own.names)} ({own.id}), "
-            f"{', '.join(map(str, SKELETON_OF_COUNT))}; name the skeleton",
+            f"{', '.join(map(str, ID_OF_COUNT))}; name the skeleton",
         )
-    return skeleton_named(SKELETON_OF_COUNT[numbers // 3])
+    return skeleton_named(ID_OF_COUNT[numbers // 3])
 
 
 def _keypoints(poses: Sequence[Entry], skeleton: Skeleton) -> np.ndarray:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
@@ -275,7 +276,8 @@ def main() -> None:
 
     try:
         run(Recorder, finish)
-    except (BagError, OSError, ValueError) as error:  # its message says what to do
+    except (BagError, OSError, ParameterException, ValueError) as error:
+        # Its message says what to do.
         sys.exit(f"recorder: {error}")
     sys.exit(int(any(failed)))
 

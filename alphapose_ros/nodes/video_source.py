@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.duration import Duration
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
@@ -219,7 +220,8 @@ def main() -> None:
 
     try:
         run(VideoSourceNode, finish)
-    except (OSError, ValueError, VideoError) as error:  # its message says what to do
+    except (OSError, ParameterException, ValueError, VideoError) as error:
+        # Its message says what to do.
         sys.exit(f"video_source: {error}")
     sys.exit(int(any(failed)))
 

@@ -9,8 +9,8 @@ import pytest
 from alphapose_ros.evaluation.datasets.coco import read_coco, read_crowdpose
 from alphapose_ros.evaluation.datasets.wholebody import read_halpe, read_wholebody
 from alphapose_ros.evaluation.records import Picture, Predictions, Truth
-from alphapose_ros.evaluation.results import SKELETON_OF_COUNT, read_results, write_results
-from alphapose_ros.skeletons import SKELETONS, skeleton
+from alphapose_ros.evaluation.results import read_results, write_results
+from alphapose_ros.skeletons import ID_OF_COUNT, SKELETONS, skeleton
 
 
 def truth_of(*files, ids=None, name="coco_17"):
@@ -139,7 +139,7 @@ def test_a_name_that_two_pictures_have_is_refused_but_their_paths_are_not(writte
         read_results(written(pose("1.jpg")), truth)
 
 
-@pytest.mark.parametrize(("count", "name"), SKELETON_OF_COUNT.items())
+@pytest.mark.parametrize(("count", "name"), ID_OF_COUNT.items())
 def test_the_number_of_keypoints_tells_the_skeleton(written, count, name):
     assert len(skeleton(name).names) == count
     found = read_results(written(pose(count=count)), truth_of("a.jpg", name="coco_17"))

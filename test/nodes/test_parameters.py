@@ -207,3 +207,13 @@ def test_changes_hold_from_the_next_image_on(graph, settings):
     assert pose().score == 0.25
     settings.set(output__privacy=True)
     assert list(pose().embedding) == []  # whatever else is asked for
+
+
+@pytest.mark.parametrize(("name", "parameter"), [("recorder", "bag"), ("video_source", "rate_hz")])
+def test_a_value_of_another_type_ends_a_helper_node_with_one_line(graph, name, parameter):
+    process = graph.start(name, **{parameter: "[1, 2]"})
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert said.startswith(f"{name}: ")
+    assert parameter in said
+    assert said.count("\n") == 1

@@ -11,22 +11,7 @@ from alphapose_ros.frame import Poses, Tracks, TrackState
 from alphapose_ros.io.ends import FrameResult
 from alphapose_ros.io.formats.names import NOBODY, indices_of
 from alphapose_ros.io.formats.numbers import extent, mean_score
-from alphapose_ros.skeletons import Skeleton, skeleton
-
-SKELETON_OF_COUNT = {
-    14: "crowdpose_14",
-    15: "posetrack_15",
-    16: "mpii_16",
-    17: "coco_17",
-    21: "single_hand_21",
-    26: "halpe_26",
-    40: "mpii_trb_40",
-    42: "interhand_42",
-    68: "halpe_68",
-    98: "wflw_98",
-    133: "coco_wholebody_133",
-    136: "halpe_136",
-}
+from alphapose_ros.skeletons import ID_OF_COUNT, Skeleton, skeleton
 
 
 @dataclass(kw_only=True)
@@ -145,9 +130,9 @@ def skeleton_of(numbers: int, where: str) -> Skeleton:
     Raises:
         ValueError: there is none.
     """
-    if numbers % 3 or numbers // 3 not in SKELETON_OF_COUNT:
+    if numbers % 3 or numbers // 3 not in ID_OF_COUNT:
         raise ValueError(
             f"{where}: holds {numbers} numbers; known are 3 times "
-            f"{', '.join(map(str, SKELETON_OF_COUNT))}; name the skeleton"
+            f"{', '.join(map(str, ID_OF_COUNT))}; name the skeleton"
         )
-    return skeleton(SKELETON_OF_COUNT[numbers // 3])
+    return skeleton(ID_OF_COUNT[numbers // 3])
