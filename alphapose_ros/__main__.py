@@ -1,4 +1,5 @@
-"""`python -m alphapose_ros`: the command `alphapose` where it is not on the path."""
+#!/usr/bin/env python3
+"""`python -m alphapose_ros`, `ros2 run alphapose_ros alphapose`: the command off the path."""
 
 from __future__ import annotations
 

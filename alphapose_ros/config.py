@@ -474,7 +474,11 @@ class LiftingConfig(Section):
     )
     min_range_m: float = setting(0.3, "Nearest depth that counts", low=0.0, high=100.0, live=True)
     max_range_m: float = setting(
-        10.0, "Farthest depth that counts", low=0.1, high=1000.0, live=True
+        10.0,
+        "Farthest depth that counts, and farthest place that the ground may give",
+        low=0.1,
+        high=1000.0,
+        live=True,
     )
     keypoint_score: float = setting(
         0.3, "Smallest score of a keypoint that is lifted", low=0.0, high=1.0, live=True

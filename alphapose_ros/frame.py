@@ -12,6 +12,8 @@ import numpy as np
 
 from alphapose_ros.skeletons import Skeleton
 
+JUMP_BACK_S = 1.0  # of stamps: a stream that begins anew, and not just images out of order
+
 
 class TrackState(IntEnum):
     """What is known of a track in one frame; the numbers are those of TrackedPerson.msg."""

@@ -13,7 +13,7 @@ from alphapose_ros.config import Config
 from alphapose_ros.detection import Finder, build_detector
 from alphapose_ros.devices import pick_compute
 from alphapose_ros.filters import PeopleFilter
-from alphapose_ros.frame import Detections, Frame, Poses, Tracks
+from alphapose_ros.frame import JUMP_BACK_S, Detections, Frame, Poses, Tracks
 from alphapose_ros.lifting import Ground, build_lifter
 from alphapose_ros.pose import build_estimator
 from alphapose_ros.reid import build_reid
@@ -24,8 +24,6 @@ from alphapose_ros.tracking.embedding import EmbeddingSpace
 from alphapose_ros.tracking.gallery import Gallery
 from alphapose_ros.tracking.ids import Ids
 from alphapose_ros.tracking.msim import MsimTracker
-
-JUMP_BACK_S = 1.0  # a bag that begins anew, and not just images out of order
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,6 @@ SHARE = FOLDER.parent
 
 ARGUMENTS = {  # name: default, meaning; beside those of pose.launch.py
     "use_depth": ("true", "whether people are placed in metres"),
-    "use_tracking": ("true", "whether people are followed over time"),
-    "use_reid": ("true", "whether people are known again who come back"),
     "target_frame": ("odom", "fixed frame in which the person's place is told, by TF"),
     "target_file": ("", "where ~/enroll writes who is followed, and a restarted node finds them"),
     "gestures": ("false", "start gesture_node too: what people say with their hands"),
@@ -44,8 +42,6 @@ def generate_launch_description() -> LaunchDescription:
                 PythonLaunchDescriptionSource(str(FOLDER / "pose.launch.py")),
                 launch_arguments={
                     "use_depth": LaunchConfiguration("use_depth"),
-                    "use_tracking": LaunchConfiguration("use_tracking"),
-                    "use_reid": LaunchConfiguration("use_reid"),
                     "target_frame": LaunchConfiguration("target_frame"),
                     "target_file": LaunchConfiguration("target_file"),
                     "rviz_config": LaunchConfiguration("rviz_config"),

@@ -292,8 +292,6 @@ def depth(bench: Bench) -> None:
     settings = {"params_file": bench.parameter_file(QUICK | {"autostart": False})}
     wanted = {  # argument of follow.launch.py: parameter, value by default, another, value then
         "use_depth": ("lifting.name", "auto", "false", "none"),
-        "use_tracking": ("tracker.name", "msim", "false", "none"),
-        "use_reid": ("reid.name", "small", "false", "none"),
         "target_frame": ("target_frame", "odom", "map", "map"),
         "target_file": ("target.file", "", "me.npz", "me.npz"),
     }

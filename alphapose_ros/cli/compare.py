@@ -34,7 +34,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=[],
         metavar="WHAT",
         help="what is not compared, may be repeated; one of keypoints, keypoint_scores, boxes, "
-        "scores, positions, velocities, facings, keypoints_3d, tracks, person_ids",
+        "scores, box_scores, identity_scores, states, positions, velocities, facings, "
+        "keypoints_3d, tracks, person_ids",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--frames", type=Path, metavar="FILE", help="write a CSV row per frame")
@@ -70,14 +71,16 @@ def run(options: Namespace) -> None:
     from alphapose_ros.io.comparing import compare
     from alphapose_ros.io.comparing.report import figures, lines, write_frames
     from alphapose_ros.io.comparing.verdict import Tolerances, differences
+    from alphapose_ros.io.formats.names import printable
 
+    first, second = _read_both(options.first, options.second)
     comparison = compare(
-        _read(options.first),
-        _read(options.second),
+        first,
+        second,
         by=options.match,
         without=tuple(options.ignore),
     )
-    print("\n".join(lines(comparison)))
+    print(printable("\n".join(lines(comparison))))
     if options.json is not None:
         options.json.write_text(json.dumps(figures(comparison), indent=1), encoding="utf-8")
     if options.frames is not None:
@@ -91,23 +94,43 @@ def run(options: Namespace) -> None:
         deg=options.tolerance_deg,
     )
     found = differences(comparison, tolerances)
-    print("\n".join(f"beyond tolerance: {one}" for one in found) or "all is within tolerance")
+    said = "\n".join(f"beyond tolerance: {one}" for one in found)
+    print(printable(said) or "all is within tolerance")
     if found:
         raise SystemExit(DIFFERENT)
 
 
-def _read(text: str) -> Results:
+def _read_both(first: str, second: str) -> tuple[Results, Results]:
+    """Read both; of the folders of two runs the file that tells most of those that both have.
+
+    Raises:
+        OSError, ValueError: they cannot be read; the message names them and the remedy.
+    """
+    from alphapose_ros.io.formats.recognition import files_of_run
+
+    files = [{path.name: path for path in files_of_run(Path(text))} for text in (first, second)]
+    in_both = next((name for name in files[0] if name in files[1]), None)
+    if in_both is None:
+        return _read(first), _read(second)
+    return _read(first, files[0][in_both]), _read(second, files[1][in_both])
+
+
+def _read(text: str, file: Path | None = None) -> Results:
     """Read results, of one topic where the text says PATH:/topic; they are called by the text.
+
+    Args:
+        text: as given.
+        file: of a folder, the file to read.
 
     Raises:
         OSError, ValueError: they cannot be read; the message names them and the remedy.
     """
     from dataclasses import replace
 
-    from alphapose_ros.io.bag_results import read_bag_results
-    from alphapose_ros.io.formats import read_results
+    from alphapose_ros.io.formats import read_bag, read_results
 
     path, separator, topic = text.rpartition(":/")
     if separator and not Path(text).exists():
-        return replace(read_bag_results(path, f"/{topic}"), source_name=text)
-    return replace(read_results(Path(text)), source_name=text)
+        return replace(read_bag(path, f"/{topic}"), source_name=text)
+    results = read_results(file or Path(text))
+    return replace(results, source_name=text, read_from=file or results.read_from)

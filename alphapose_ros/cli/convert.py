@@ -39,6 +39,7 @@ def run(options: Namespace) -> None:
     """Convert, and say what was read, written and lost on the way."""
     from alphapose_ros.io.formats import read_results
     from alphapose_ros.io.formats.losses import losses
+    from alphapose_ros.io.formats.names import printable
     from alphapose_ros.io.formats.results import USUAL_RATE_HZ
     from alphapose_ros.skeletons import skeleton
 
@@ -56,9 +57,11 @@ def run(options: Namespace) -> None:
         for frame in results.frames:
             file.add(frame)
     people = sum(len(frame.tracks) for frame in results.frames)
-    print(f"{options.source}: {len(results.frames)} frames, {people} people, {results.skeleton.id}")
+    source = results.read_from or options.source
+    counts = f"{len(results.frames)} frames, {people} people"
+    print(printable(f"{source}: {counts}, {results.skeleton.id}"))
     for note in results.notes:
-        print(f"  note: {note}")
+        print(printable(f"  note: {note}"))
     if not results.has_stamps and "stamps" in target.holds:
         print(f"  note: {options.source} tells no times: written are those of {rate_hz:g} frames/s")
     for loss in losses(results, target):

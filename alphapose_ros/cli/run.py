@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -56,7 +57,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _add_source_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("sources")
-    group.add_argument("--rate", type=float, metavar="HZ", help="of pictures that are a sequence")
+    group.add_argument("--rate", type=_rate, metavar="HZ", help="of pictures that are a sequence")
     group.add_argument(
         "--sequence",
         action="store_true",
@@ -94,8 +95,10 @@ def run(options: Namespace) -> None:
     """Take each source through the pipeline into its folder; Ctrl-C ends it in good order."""
     from alphapose_ros.io.sinks import files_of
     from alphapose_ros.io.sources import open_sources
+    from alphapose_ros.offline.reads import refuse_folder, source_paths
     from alphapose_ros.offline.run import Wish
 
+    reads = tuple(source_paths(options.source))
     wish = Wish(
         config=chosen(options),
         save=_listed(options.save),
@@ -104,6 +107,7 @@ def run(options: Namespace) -> None:
         copy=_listed(options.copy),
         target=options.target,
         concurrent=not options.sequential,
+        reads=reads,
     )
     files_of(wish.save or ("json",), wish.format)  # a wrong name is said before anything is opened
     sources = open_sources(
@@ -113,9 +117,27 @@ def run(options: Namespace) -> None:
         topics=_topics(options.topics),
     )
     folders = _folders(options.out, [source.name for source in sources])
+    for folder in folders:
+        refuse_folder(folder, reads)
+    failed = 0
     for source, folder in zip(sources, folders, strict=True):
-        with source:
-            _run_one(source, folder, wish, options)
+        try:
+            with source:
+                _run_one(source, folder, wish, options)
+        except (OSError, ValueError) as error:
+            if len(sources) == 1 or _ends_all(error):
+                raise
+            print(f"alphapose run: {source.name}: {error}", file=sys.stderr)
+            failed += 1
+    if failed:
+        raise ValueError(f"{failed} of {len(sources)} sources failed")
+
+
+def _ends_all(error: Exception) -> bool:
+    """Tell whether the sources after one are not begun: no room, or a folder that is taken."""
+    from alphapose_ros.offline.outputs import DiskFullError
+
+    return isinstance(error, (DiskFullError, FileExistsError, BlockingIOError, NotADirectoryError))
 
 
 def _run_one(source: Source, folder: Path, wish: Wish, options: Namespace) -> None:
@@ -194,13 +216,15 @@ def _folders(out: Path, names: Sequence[str]) -> list[Path]:
     """Return the folder of each source: ``out``, or one in it for each of several."""
     if len(names) == 1:
         return [out]
-    used: dict[str, int] = {}
-    folders = []
+    used: list[str] = []
     for name in names:
         plain = re.sub(r"[^\w.-]+", "_", Path(name.rstrip("/")).name).strip("._") or "source"
-        used[plain] = used.get(plain, 0) + 1
-        folders.append(out / (plain if used[plain] == 1 else f"{plain}_{used[plain]}"))
-    return folders
+        free, number = plain, 1
+        while free in used:
+            number += 1
+            free = f"{plain}_{number}"
+        used.append(free)
+    return [out / name for name in used]
 
 
 def _topics(text: str) -> BagTopics | None:
@@ -217,6 +241,8 @@ def _topics(text: str) -> BagTopics | None:
     for name, _, topic in pairs:
         if name not in TOPICS or not topic:
             raise ValueError(f"--topics: expected {'=..., '.join(TOPICS)}=..., got {text!r}")
+        if [name for name, _, _ in pairs].count(name) > 1:
+            raise ValueError(f"--topics: {name} is given twice in {text!r}; choose one")
     return BagTopics(**{name: topic for name, _, topic in pairs})
 
 
@@ -225,7 +251,16 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ArgumentTypeError("must be at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate_hz = float(text)
+    except ValueError:
+        rate_hz = math.nan
+    if not 0 < rate_hz < math.inf:
+        raise ArgumentTypeError(f"expected a number of Hz above 0, got {text!r}")
+    return rate_hz

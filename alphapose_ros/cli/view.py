@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alphapose_ros.cli.settings import add_settings, chosen
 
-PAGE = "view.html"  # in the folder of a run
-RICHEST = ("results.parquet", "results.csv", "bag")  # what tells more than results.json
+if TYPE_CHECKING:
+    from alphapose_ros.io.formats.results import Results
+
+PAGE, OVERLAY = "view.html", "overlay.mp4"  # in the folder of a run
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -40,6 +42,7 @@ def run(options: Namespace) -> None:
     from dataclasses import replace
 
     from alphapose_ros.io.formats import read_results
+    from alphapose_ros.io.formats.names import printable
     from alphapose_ros.io.formats.results import USUAL_RATE_HZ
     from alphapose_ros.io.page import write_page
     from alphapose_ros.io.page_pictures import pictures_of
@@ -52,11 +55,19 @@ def run(options: Namespace) -> None:
     if privacy and (options.video or options.embed_frames):
         raise ValueError("output.privacy is set: leave --video and --embed-frames out")
     video = None if privacy or options.no_pictures else options.video or _video(options, told)
-    rate_hz = USUAL_RATE_HZ
+    if options.embed_frames and video is None:
+        raise ValueError(
+            "--embed-frames: there is no video to take frames from; name one by --video"
+            + (" and leave --no-pictures out" if options.no_pictures else "")
+        )
+    rate_hz, image_size = USUAL_RATE_HZ, (0, 0)
     if video is not None:
         with VideoSource(video) as source:
-            rate_hz = source.fps or rate_hz
-    results = read_results(_richest(options.results), rate_hz=rate_hz)
+            rate_hz, image_size = source.fps or rate_hz, (source.width, source.height)
+    results = read_results(options.results, rate_hz=rate_hz)
+    if not results.frames:
+        results = _of_nobody(results, told, rate_hz, image_size)
+        print(f"{options.results}: there is nobody, and the file tells no frames without people")
     results = replace(results, source_name=told.get("source") or options.results.resolve().name)
     page = options.out or _page(options.results)
     pictures = video and pictures_of(
@@ -64,9 +75,9 @@ def run(options: Namespace) -> None:
         video,
         page,
         stills=options.embed_frames,
-        is_drawn=video.name == "overlay.mp4",
+        is_drawn=video.name == OVERLAY,
     )
-    if pictures and not pictures.video:
+    if pictures and not pictures.video and not options.embed_frames:
         print(
             f"{video}: browsers do not play this codec; show it by `ffmpeg -i {video} -c:v libx264 "
             "shown.mp4` and --video shown.mp4, or put frames into the page (--embed-frames 20)"
@@ -79,8 +90,9 @@ def run(options: Namespace) -> None:
         privacy=privacy,
     )
     for note in results.notes:
-        print(note)
-    print(f"{page}: {len(results.frames)} frames, {size / 1e6:.2f} MB; open it in a browser")
+        print(printable(note))
+    written = f"{len(results.frames)} frames, {size / 1e6:.2f} MB"
+    print(printable(f"{page}: {written}; open it in a browser"))
 
 
 def _page(results: Path) -> Path:
@@ -88,35 +100,39 @@ def _page(results: Path) -> Path:
     return results / PAGE if results.is_dir() else results.with_suffix(".html")
 
 
-def _richest(results: Path) -> Path:
-    """Return what tells most in the folder of a run, or just ``results``."""
-    from importlib.util import find_spec
+def _of_nobody(
+    results: Results, told: dict[str, Any], rate_hz: float, image_size: tuple[int, int]
+) -> Results:
+    """Return as many frames without people as a run had, or one where that is not known."""
+    from dataclasses import replace
 
-    if not results.is_dir() or (results / "metadata.yaml").is_file():
-        return results
-    there = [results / name for name in RICHEST if (results / name).exists()]
-    there = [path for path in there if path.suffix != ".parquet" or find_spec("pyarrow")]
-    return there[0] if there else results
+    from alphapose_ros.io.formats.people import Picture, frame_results
+
+    count = told.get("frames")
+    count = max(count, 1) if isinstance(count, int) else 1
+    pictures = [
+        Picture(name=f"{index}.jpg", index=index, size=image_size) for index in range(count)
+    ]
+    frames = frame_results(pictures, results.skeleton, rate_hz)
+    return replace(results, frames=frames, has_stamps=False)
 
 
 def _told(results: Path) -> dict[str, Any]:
     """Return what summary.json of a run says, beside the results or in their folder."""
-    import json
+    from alphapose_ros.io.formats.recognition import told_of_run
 
-    folder = results if results.is_dir() else results.parent
-    try:
-        told = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) and isinstance(told.get("made_with"), dict) else {}
+    told = told_of_run(results if results.is_dir() else results.parent)
+    return told if isinstance(told.get("made_with"), dict) else {}
 
 
 def _video(options: Namespace, told: dict[str, Any]) -> Path | None:
     """Return the video of the run, or what was drawn of it; None where there is neither."""
+    from alphapose_ros.io.formats.recognition import is_output
     from alphapose_ros.io.video import VideoError, VideoSource
 
     folder = options.results if options.results.is_dir() else options.results.parent
-    for candidate in (Path(str(told.get("source", ""))), folder / "overlay.mp4"):
+    drawn = [folder / OVERLAY] * is_output(OVERLAY, told)
+    for candidate in (Path(str(told.get("source", ""))), *drawn):
         if not candidate.is_file():
             continue
         try:

@@ -11,7 +11,6 @@ import numpy as np
 
 from alphapose_ros.config import GestureConfig
 from alphapose_ros.following.hands import (
-    DOWN_OF_CAMERA,
     pointing,
     raised_hands,
     stop_palms,
@@ -19,7 +18,8 @@ from alphapose_ros.following.hands import (
 )
 from alphapose_ros.following.holding import Holding
 from alphapose_ros.following.swinging import Swinging
-from alphapose_ros.frame import People, Tracks, array
+from alphapose_ros.frame import JUMP_BACK_S, People, Tracks, TrackState, array
+from alphapose_ros.lifting.axes import DOWN_OF_CAMERA
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Gestures(People):
 
     ids: np.ndarray = array("N", dtype=np.int64)  # of the tracks
     person_ids: np.ndarray = array("N", dtype=np.int64)  # -1 where re-ID says nothing
-    since_ns: np.ndarray = array("N", 2, 4, dtype=np.int64)  # first sight of each Gesture, or -1
+    since_ns: np.ndarray = array("N", 2, 4, dtype=np.int64)  # first sight (WAVE: turn), or -1
     is_new: np.ndarray = array("N", 2, 4, dtype=bool)  # told for the first time
     origins: np.ndarray = array("N", 2, 3)  # of pointing arms [m], NaN where none points
     directions: np.ndarray = array("N", 2, 3)  # unit vectors, in the frame of keypoints_3d
@@ -98,19 +98,19 @@ class GestureReader:
         place: tuple[float, float, float] = (0.0, 0.0, 0.0),
         down: tuple[float, float, float] = DOWN_OF_CAMERA,
     ) -> Gestures:
-        """Return the gestures of those who are seen; to be called for empty frames too.
+        """Return the gestures of confirmed tracks that are seen; to be called for empty frames too.
 
         Args:
             tracks: of this frame.
-            stamp_ns: of this frame; where it goes back, everything begins anew.
+            stamp_ns: of this frame; where it lies a second or more back (a bag that starts again),
+                everything begins anew. Where it goes back by less (images out of order), it counts
+                as the last one.
             place: of the camera, in the frame of ``keypoints_3d`` [m]; NaN where unknown.
             down: unit vector in the frame of ``keypoints_3d``.
         """
-        if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
-            log.warning("stamps went back: gestures begin anew")
-            self.reset()
-        self._stamp_ns = stamp_ns
-        config, seen = self.config, tracks[tracks.detection_rows >= 0]
+        self._stamp_ns = stamp_ns = self._not_before(stamp_ns)
+        is_seen = (tracks.detection_rows >= 0) & (tracks.states == TrackState.TRACKED)
+        config, seen = self.config, tracks[is_seen]
         raised = raised_hands(seen.poses, config)
         stops = stop_palms(seen.poses, config, place) & ~raised
         origins, directions = pointing(seen.poses, config, down)
@@ -130,6 +130,16 @@ class GestureReader:
             origins=np.where(points, origins, np.nan),
             directions=np.where(points, directions, np.nan),
         )
+
+    def _not_before(self, stamp_ns: int) -> int:
+        if self._stamp_ns is None or stamp_ns >= self._stamp_ns:
+            return stamp_ns
+        back_s = (self._stamp_ns - stamp_ns) / 1e9
+        if back_s <= JUMP_BACK_S:
+            return self._stamp_ns
+        log.warning("stamps went back by %.3f s: gestures begin anew", back_s)
+        self.reset()
+        return stamp_ns
 
     def _first_told(self, ids: np.ndarray, since: np.ndarray, stamp_ns: int) -> np.ndarray:
         """Return of which gestures it has not been told that they began then: (N, 2, 4)."""

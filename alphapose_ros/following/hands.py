@@ -9,6 +9,7 @@ import numpy as np
 
 from alphapose_ros.config import GestureConfig
 from alphapose_ros.frame import Poses
+from alphapose_ros.lifting.axes import DOWN_OF_CAMERA
 from alphapose_ros.skeletons import Skeleton
 
 SIDES = ("left", "right")
@@ -18,8 +19,6 @@ OPEN = 1.3  # a stretched finger's tip is so much farther from the wrist than it
 OPEN_FINGERS = 3
 UPRIGHT = np.cos(np.radians(50))  # of fingers that point up
 HEAD = 0.6  # of the trunk's length above the shoulders: no chest height any more
-DOWN_OF_CAMERA = (0.0, 1.0, 0.0)  # in the optical frame of one that stands upright
-DOWN = (0.0, 0.0, -1.0)  # elsewhere (REP-103)
 FOREARM = 0.45  # of the trunk's length: a forearm that is seen no longer points at the camera
 
 

@@ -8,11 +8,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from alphapose_ros.following.records import NOBODY, TargetState
+from alphapose_ros.lifting.axes import UP, UP_OF_CAMERA
 from alphapose_ros.messages import Dialect, duration
 
 STEEP = 0.2  # a facing of which less is level says nothing of a yaw
-UP_OF_CAMERA = (0.0, -1.0, 0.0)  # in the optical frame of one that stands upright
-UP = (0.0, 0.0, 1.0)  # elsewhere (REP-103)
 
 
 def status_to_message(state: TargetState, header: Any, dialect: Dialect) -> Any:
@@ -34,24 +33,25 @@ def status_to_message(state: TargetState, header: Any, dialect: Dialect) -> Any:
     )
 
 
-def pose_to_message(
-    state: TargetState, header: Any, dialect: Dialect, *, is_camera: bool
-) -> Any | None:
+def pose_to_message(state: TargetState, header: Any, dialect: Dialect) -> Any | None:
     """Make the PoseStamped of `target/pose`; None where there is nothing to be told.
 
-    Its x axis lies level where the target faces, its z axis is up.
+    It is in the frame in which the position was measured, that of the header or another. Its x axis
+    lies level where the target faces, its z axis is up.
 
     Args:
         state: how it stands with the target.
-        header: stamp of the image, frame of the position.
+        header: of the image, whose frame is the camera's optical one.
         dialect: how messages are made; also of PoseStamped, Pose and Quaternion.
-        is_camera: whether that frame is the camera's optical one.
     """
     if state.position is None:
         return None
     msgs = dialect.msgs
+    up = UP_OF_CAMERA
+    if state.frame_id not in ("", header.frame_id):
+        header, up = type(header)(stamp=header.stamp, frame_id=state.frame_id), UP
     x, y, z = state.position.tolist()
-    qx, qy, qz, qw = orientation(state.facing, np.array(UP_OF_CAMERA if is_camera else UP)).tolist()
+    qx, qy, qz, qw = orientation(state.facing, np.array(up)).tolist()
     pose = msgs.Pose(
         position=msgs.Point(x=x, y=y, z=z),
         orientation=msgs.Quaternion(x=qx, y=qy, z=qz, w=qw),

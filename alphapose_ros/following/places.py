@@ -24,6 +24,7 @@ class Place:
     velocity_covariance: np.ndarray | None  # (3, 3)
     facing: np.ndarray | None  # (3,) unit vector
     facing_std: float  # [rad], NaN where unknown
+    frame_id: str  # of all this
 
     def at(self, stamp_ns: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Return position and covariance at a later time, at constant velocity."""
@@ -39,7 +40,12 @@ class Place:
         return position, grown
 
     def can_reach(self, other: Place, max_speed_mps: float) -> bool:
-        """Tell whether somebody seen here can be who is seen at ``other``, later."""
+        """Tell whether somebody seen here can be who is seen at ``other``, later.
+
+        Places in two frames do not forbid it: how far they are apart is not known.
+        """
+        if other.frame_id != self.frame_id:
+            return True
         dt_s = (other.stamp_ns - self.stamp_ns) / 1e9
         way_m = float(np.linalg.norm(other.position - self.position))
         return way_m <= max_speed_mps * dt_s + SLACK_M + SURE * (self._std_m + other._std_m)
@@ -52,8 +58,15 @@ class Place:
         return float(np.sqrt(max(np.linalg.eigvalsh(self.covariance)[-1], 0.0)))
 
 
-def place_of(tracks: Tracks, row: int, stamp_ns: int) -> Place | None:
-    """Return where the person of a row is, None where that is not known."""
+def place_of(tracks: Tracks, row: int, stamp_ns: int, frame_id: str) -> Place | None:
+    """Return where the person of a row is, None where that is not known.
+
+    Args:
+        tracks: with positions in ``frame_id``.
+        row: of them.
+        stamp_ns: of their frame.
+        frame_id: "" for that of the image.
+    """
     position = _row(tracks.positions, row)
     if position is None:
         return None
@@ -66,6 +79,7 @@ def place_of(tracks: Tracks, row: int, stamp_ns: int) -> Place | None:
         velocity_covariance=_row(tracks.velocity_covariances, row),
         facing=_row(tracks.facings, row),
         facing_std=np.nan if stds is None else float(stds[row]),
+        frame_id=frame_id,
     )
 
 

@@ -51,6 +51,7 @@ class View:
     width: int  # of the image [px]
     height: int  # [px]
     place: tuple[float, float, float] = (0.0, 0.0, 0.0)  # of the camera, in the positions' frame
+    frame_id: str = ""  # of the positions; "": that of the image
 
 
 class Selection(NamedTuple):
@@ -72,6 +73,7 @@ class TargetState:
     time_since_seen_s: float = 0.0
     reason: str = ""  # of the last change
     position: np.ndarray | None = None  # (3,) [m]; None: nothing is to be published
+    frame_id: str = ""  # in which it was measured; "": that of the image
     covariance: np.ndarray | None = None  # (3, 3) of the position
     facing: np.ndarray | None = None  # (3,) unit vector out of the chest
     facing_std: float = math.nan  # [rad]

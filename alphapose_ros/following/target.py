@@ -21,9 +21,8 @@ from alphapose_ros.following.records import (
     Wish,
 )
 from alphapose_ros.following.selection import choose, ranges_m
-from alphapose_ros.frame import Tracks, TrackState
+from alphapose_ros.frame import JUMP_BACK_S, Tracks, TrackState
 
-JUMP_BACK_S = 1.0  # a bag that begins anew, and not just images out of order
 GONE = ("left_view", "hidden")  # reasons, for as long as the target is predicted
 SIDE = 0.01  # of the image's size: a box so near to its side is cut off
 
@@ -42,7 +41,8 @@ class Target:
     have been faster than ``max_speed_mps`` to get there. Where re-ID has never said who the target
     is, its track alone counts, and the target ends with it.
 
-    Positions may be in any frame. In one that moves with the robot, the robot's own motion is
+    Positions may be in any frame, also in another one from image to image: a predicted one stays in
+    the frame in which it was measured. In one that moves with the robot, the robot's own motion is
     added to the speed of who is lost, so that ``max_speed_mps`` and predictions mean what they say
     in a fixed frame (odom) only.
 
@@ -78,12 +78,13 @@ class Target:
         """Follow whom ``wish`` means, in the tracks of the last frame.
 
         Somebody asked for by ``person_id`` need not be in view: that person becomes the target
-        once there, as any lost target. Where nobody fits otherwise, all stays as it was.
+        once there, within ``max_range_m``, by the same proof as a lost target. Where nobody fits
+        otherwise, all stays as it was.
         """
         found = choose(wish, tracks, view, self.config.max_range_m)
         if found.success:
-            self._begin(tracks, _row_of(tracks, found.track_id), "selected")
-        elif wish.by == SelectBy.PERSON_ID and wish.person_id >= 0:
+            self._begin(tracks, _row_of(tracks, found.track_id), view, "selected")
+        elif wish.by == SelectBy.PERSON_ID and _is_away(wish.person_id, tracks):
             self._clear("selected")
             self._person_id, self._status = wish.person_id, TargetStatus.SELECTING
             message = f"person {wish.person_id} is not in view; becomes the target once there"
@@ -113,7 +114,7 @@ class Target:
         if self._stamp_ns is None or stamp_ns >= self._stamp_ns:
             return stamp_ns
         back_s = (self._stamp_ns - stamp_ns) / 1e9
-        if back_s < JUMP_BACK_S:
+        if back_s <= JUMP_BACK_S:
             return self._stamp_ns
         log.warning("stamps went back by %.3f s: there is no target any more", back_s)
         self._clear("time_went_back")
@@ -132,14 +133,15 @@ class Target:
 
     # Choosing
 
-    def _begin(self, tracks: Tracks, row: int, reason: str) -> None:
+    def _begin(self, tracks: Tracks, row: int, view: View, reason: str) -> None:
         self._clear(reason)
         self._track_id, self._person_id = int(tracks.ids[row]), int(tracks.person_ids[row])
         self._status = TargetStatus.TRACKING
         self._confidence = _confidence(tracks, row)
         self._seen_ns = self._stamp_ns
         if self._stamp_ns is not None:
-            self._place = self._sure_place = place_of(tracks, row, self._stamp_ns)
+            place = place_of(tracks, row, self._stamp_ns, view.frame_id)
+            self._place = self._sure_place = place
 
     def _wait_for_hand(self, seen: Tracks, view: View) -> None:
         if self.config.select != "raised_hand":
@@ -153,7 +155,7 @@ class Target:
         held = self._holding(seen.ids, is_up[:, None], self._stamp_ns, self.gestures.gap_s)
         held_s = held.seconds[:, 0]
         if len(held_s) and held_s.max() >= self.config.raised_hand_s:
-            self._begin(seen, int(np.argmax(held_s)), "raised_hand")
+            self._begin(seen, int(np.argmax(held_s)), view, "raised_hand")
 
     # Following
 
@@ -162,8 +164,8 @@ class Target:
         if row >= 0 and self._is_somebody_else(seen, row):
             self._give_up_track()
             return
-        claims = self._claims(seen)
-        if row >= 0 and self._is_accepted(seen, row):
+        claims = self._claims(seen, view)
+        if row >= 0 and self._is_accepted(seen, row, view):
             others = [count for track_id, count in claims.items() if track_id != self._track_id]
             if max(others, default=0) >= self.config.confirmations:
                 self._give_up_track()
@@ -182,40 +184,44 @@ class Target:
     def _is_somebody_else(self, seen: Tracks, row: int) -> bool:
         return self._person_id != NOBODY and seen.person_ids[row] not in (NOBODY, self._person_id)
 
-    def _is_accepted(self, seen: Tracks, row: int) -> bool:
+    def _is_accepted(self, seen: Tracks, row: int, view: View) -> bool:
         """Tell whether the target's own track, which is seen, needs no proof of identity."""
         if self._status == TargetStatus.TRACKING or self._unseen_s <= self.config.predict_s:
             return True
-        return self._person_id == NOBODY and self._is_reachable(seen, row)
+        return self._person_id == NOBODY and self._is_reachable(seen, row, view)
 
-    def _claims(self, seen: Tracks) -> dict[int, int]:
+    def _claims(self, seen: Tracks, view: View) -> dict[int, int]:
         """Return by track how many frames in a row it has been the target's person, now included.
 
-        The target's own track makes no claim while it is followed.
+        The target's own track makes no claim while it is followed. Who has been asked for, but not
+        been there yet, makes none from farther away than ``max_range_m``.
         """
-        rows = np.flatnonzero((seen.person_ids == self._person_id) & (seen.person_ids != NOBODY))
+        may_claim = (seen.person_ids == self._person_id) & (seen.person_ids != NOBODY)
+        if self._status == TargetStatus.SELECTING:
+            may_claim &= ~(ranges_m(seen, view) > self.config.max_range_m)  # NaN is not
+        rows = np.flatnonzero(may_claim)
         claims = {}
         for row in rows[np.argsort(-seen.identity_scores[rows], kind="stable")].tolist():
             track_id = int(seen.ids[row])
             if track_id == self._track_id and self._status == TargetStatus.TRACKING:
                 self._others = {}
                 return {}  # the one who is there wins
-            if self._is_reachable(seen, row):
+            if self._is_reachable(seen, row, view):
                 claims[track_id] = self._others.get(track_id, 0) + 1
             elif self._status != TargetStatus.TRACKING:
                 self._reason = "too_fast"
         self._others = claims
         return claims
 
-    def _is_reachable(self, seen: Tracks, row: int) -> bool:
-        place = place_of(seen, row, self._stamp_ns)
+    def _is_reachable(self, seen: Tracks, row: int, view: View) -> bool:
+        place = place_of(seen, row, self._stamp_ns, view.frame_id)
         if place is None or self._sure_place is None:
             return True
         return self._sure_place.can_reach(place, self.config.max_speed_mps)
 
     def _observe(self, seen: Tracks, row: int, view: View, reason: str) -> None:
         person_id = int(seen.person_ids[row])
-        place = place_of(seen, row, self._stamp_ns)
+        place = place_of(seen, row, self._stamp_ns, view.frame_id)
         is_sure = self._person_id in (NOBODY, person_id)
         self._person_id = person_id if self._person_id == NOBODY else self._person_id
         self._status, self._reason = TargetStatus.TRACKING, reason
@@ -269,6 +275,7 @@ class Target:
             time_since_seen_s=self._unseen_s,
             reason=self._reason,
             position=position,
+            frame_id="" if where is None else where.frame_id,
             covariance=covariance,
             facing=None if where is None else where.facing,
             facing_std=np.nan if where is None else where.facing_std,
@@ -287,6 +294,11 @@ def _row_of(tracks: Tracks, track_id: int) -> int:
     """Return the row of a track, -1 where there is none."""
     rows = np.flatnonzero(tracks.ids == track_id)
     return int(rows[0]) if len(rows) else -1
+
+
+def _is_away(person_id: int, tracks: Tracks) -> bool:
+    """Tell whether there is such a person id, and nobody who is seen has it."""
+    return person_id >= 0 and person_id not in tracks.person_ids[tracks.detection_rows >= 0]
 
 
 def _is_alive(tracks: Tracks, track_id: int) -> bool:

@@ -167,7 +167,8 @@ class BagWriter:
             remove_bag(self.path)
         if self.path.exists():
             raise BagError(
-                f"{self.path} exists; delete it, give another path or set overwrite:=true"
+                f"{self.path} exists; delete it, give another path or set overwrite:=true "
+                "(--overwrite on the command line)"
             )
         self._types = message_types(definitions)
         self._connections: dict[tuple[str, str], Connection] = {}
@@ -334,9 +335,15 @@ class BagReader:
 
     def _damaged(self, error: Exception) -> BagError:
         return BagError(
-            f"{self.path}: damaged or cut off ({type(error).__name__}: {error}); copy it again, "
-            "or save what is left with `mcap recover`"
+            f"{self.path}: damaged or cut off ({type(error).__name__}: {error}); "
+            f"copy it again{_rescue(self.path)}"
         )
+
+
+def header_ns(message: Any) -> int:
+    """Return the stamp [ns] in the header of a decoded message."""
+    stamp = message.header.stamp
+    return stamp.sec * 10**9 + stamp.nanosec
 
 
 def types_of(connections: Collection[Connection]) -> Typestore:
@@ -364,6 +371,17 @@ def _idl_parts(text: str) -> list[str]:
     if not text.startswith(f"{_IDL_BREAK}IDL: "):
         return [text]
     return [part.partition("\n")[2] for part in text.split(_IDL_BREAK)[1:]]
+
+
+def _rescue(path: Path) -> str:
+    """Name the tool that saves what is left of such a bag, if there is one."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    for file in files:
+        if file.suffix == ".mcap":
+            return ", or save what is left with `mcap recover`"
+        if file.suffix == ".db3":
+            return f", or save what is left with `sqlite3 {file.name} .recover | sqlite3 NEW.db3`"
+    return ""
 
 
 def _offered(qos: OfferedQos) -> Qos:

@@ -1,9 +1,13 @@
-"""Messages of one bag, taken over into another as they are, in the order of their time."""
+"""Messages of one bag, taken over into another as they are.
+
+In the order of their time; of a damaged bag in that in which they were written.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -11,12 +15,16 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from alphapose_ros.io.bag import BagError, BagMessage, BagReader, OfferedQos, message_types
+from alphapose_ros.io.bag_salvage import SalvageReader, messages_left, open_bag
+from alphapose_ros.io.ends import Problem
 
 log = logging.getLogger(__name__)
 
 
 class BagCopy:
-    """Chosen topics of a bag; a context manager.
+    """Chosen topics of a bag, or of what is left of it; a context manager.
+
+    ``problems`` are the places where something is missing.
 
     Args:
         path: of the bag.
@@ -27,7 +35,9 @@ class BagCopy:
     def __init__(self, path: str | Path, topics: Sequence[str], without: Collection[str]) -> None:
         self.path = Path(path)
         self._patterns, self._without = tuple(topics), frozenset(without)
-        self._reader = BagReader(self.path)
+        self.problems: list[Problem] = []
+        self._opened = ExitStack()
+        self._copied = 0
         self._messages: Iterator[BagMessage] = iter(())
         self._next: BagMessage | None = None
 
@@ -38,30 +48,38 @@ class BagCopy:
             BagError: it cannot be read, has no topic of such a name, or the definition of a
                 message differs from the one that the new bag embeds.
         """
-        if self._reader.is_ros1:
-            raise BagError(
-                f"{self.path}: topics of a ROS 1 bag cannot be copied as they are; turn it into "
-                f"one of ROS 2 first: rosbags-convert --src {self.path} --dst FOLDER"
+        if self.path.suffix == ".bag":
+            raise self._of_ros1()
+        with ExitStack() as stack:
+            self._reader: BagReader | SalvageReader = stack.enter_context(
+                open_bag(self.path, self.problems)
             )
-        self._reader.__enter__()
-        try:
+            if self._reader.is_ros1:
+                raise self._of_ros1()
             topics = self._chosen()
             self.definitions = self._definitions(topics)
-            self.qos: dict[str, OfferedQos] = self._reader.qos
-        except BaseException:
-            self._reader.__exit__()
-            raise
-        self._messages = self._reader.messages(topics) if topics else iter(())
+            self._opened = stack.pop_all()
+        # What is left of a damaged bag does not say how its topics were published.
+        is_whole = isinstance(self._reader, BagReader)
+        self.qos: dict[str, OfferedQos] = self._reader.qos if is_whole else {}
+        self._messages = messages_left(self._reader, topics, self.problems) if topics else iter(())
         self._advance()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._reader.__exit__(*exception)
+        self._opened.close()
+        if self.problems and self._copied:
+            first = self.problems[0]
+            log.warning(
+                "%s is damaged; of its topics what is left was copied, %d messages (%s: %s)",
+                *(self.path, self._copied, first.where, first.what),
+            )
 
     def until(self, stamp_ns: int | None) -> Iterator[BagMessage]:
         """Give the messages received up to a time, all that are left where it is None."""
         while self._next is not None and (stamp_ns is None or self._next.stamp_ns <= stamp_ns):
             yield self._next
+            self._copied += 1
             self._advance()
 
     def _advance(self) -> None:
@@ -71,6 +89,12 @@ class BagCopy:
         except BagError as error:
             log.error("topics are copied no further: %s", error)
             self._next = None
+
+    def _of_ros1(self) -> BagError:
+        return BagError(
+            f"{self.path}: topics of a ROS 1 bag cannot be copied as they are; turn it into "
+            f"one of ROS 2 first: rosbags-convert --src {self.path} --dst FOLDER"
+        )
 
     def _chosen(self) -> list[str]:
         topics = self._reader.topics
@@ -92,13 +116,16 @@ class BagCopy:
     def _definitions(self, topics: Collection[str]) -> dict[str, str]:
         """Return the definitions of those types that ROS 2 Jazzy and we do not have."""
         known, reader = message_types(), self._reader
+        digests = reader.type_hashes if isinstance(reader, BagReader) else {}
         definitions = {}
         for topic in topics:
-            name, digest = reader.topics[topic], reader.type_hashes[topic]
+            name, digest = reader.topics[topic], digests.get(topic)
             text = reader.definitions.get(name)
             if name in known.fielddefs:
                 if digest and digest != known.hash_rihs01(name):
                     self._refuse(name, topic)
+                if not digest and text is not None:
+                    self._check(text, topic, known)
             elif text is None:
                 raise BagError(
                     f"{self.path} holds no definition of {name} that could be copied; "

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from alphapose_ros.conversions import to_numpy
 from alphapose_ros.frame import Tracks
-from alphapose_ros.io.bag import BagError, BagReader
-from alphapose_ros.io.ends import FrameResult
+from alphapose_ros.io.bag import BagError, BagReader, header_ns
+from alphapose_ros.io.bag_salvage import SalvageReader, at, messages_left, open_bag
+from alphapose_ros.io.ends import FrameResult, Problem
 from alphapose_ros.io.formats.results import Results
 from alphapose_ros.messages import tracks_from_message
 from alphapose_ros.skeletons import SKELETONS, Skeleton, skeleton
@@ -17,12 +19,15 @@ from alphapose_ros.skeletons import SKELETONS, Skeleton, skeleton
 TRACKS = "alphapose_ros/msg/TrackedPersonArray"
 DEFINITION = "alphapose_ros/msg/SkeletonDefinition"
 
+log = logging.getLogger(__name__)
+
 
 def read_bag_results(path: str | Path, topic: str = "") -> Results:
     """Read the tracks in a bag.
 
     The last word of a pose node, which says without people that nobody is followed any more, is
-    no frame. Frames are called INDEX.jpg, as those of a video.
+    no frame. Frames are called INDEX.jpg, as those of a video. Of a damaged bag what is left is
+    read, and logged what is not.
 
     Args:
         path: bag folder, or a single file of one.
@@ -32,17 +37,18 @@ def read_bag_results(path: str | Path, topic: str = "") -> Results:
         BagError: the bag cannot be read, or there is not one topic to be read.
         ValueError: the skeleton is unknown, or changes.
     """
-    with BagReader(path) as bag:
+    problems: list[Problem] = []
+    with open_bag(Path(path), problems) as bag:
         topic = topic or _only_topic(bag)
         if bag.topics.get(topic) != TRACKS:
             raise BagError(f"{path}: {topic} holds no tracks; {_listed(bag)}")
         bodies = _Bodies(bag)
-        messages = _frames(bag.decode(message) for message in bag.messages([topic]))
+        messages = _frames(_decoded(bag, topic, problems))
         frames = [
             FrameResult(
                 name=f"{index}.jpg",
                 index=index,
-                stamp_ns=_stamp_ns(message),
+                stamp_ns=header_ns(message),
                 width=message.image_width,
                 height=message.image_height,
                 tracks=_tracks(message, bodies, f"{path}, message {index} of {topic}"),
@@ -50,17 +56,22 @@ def read_bag_results(path: str | Path, topic: str = "") -> Results:
             for index, message in enumerate(messages)
         ]
     if bodies.first is None:
-        raise BagError(f"{path}: there is no message on {topic}")
+        why = f" that can be read; {_told(problems)}" if problems else ""
+        raise BagError(f"{path}: there is no message on {topic}{why}")
+    if problems:
+        log.warning(
+            "%s is damaged; %d frames of %s are kept. %s", path, len(frames), topic, _told(problems)
+        )
     return Results(skeleton=bodies.first, frames=frames, source_name=Path(path).name)
 
 
 class _Bodies:
     """The skeletons that a bag defines, and the first one that is used."""
 
-    def __init__(self, bag: BagReader) -> None:
+    def __init__(self, bag: BagReader | SalvageReader) -> None:
         topics = [topic for topic, type_name in bag.topics.items() if type_name == DEFINITION]
-        messages = bag.messages(topics) if topics else ()
-        self._defined = {one.id: one for one in map(bag.decode, messages)}
+        found = [one for topic in topics for one in _decoded(bag, topic, [])]
+        self._defined = {one.id: one for one in found}
         self.first: Skeleton | None = None
 
     def __call__(self, name: str) -> Skeleton:
@@ -84,7 +95,7 @@ def _tracks(message: Any, bodies: _Bodies, where: str) -> Tracks:
         raise ValueError(f"{where} cannot be read: {error}; record the bag anew") from error
 
 
-def _only_topic(bag: BagReader) -> str:
+def _only_topic(bag: BagReader | SalvageReader) -> str:
     topics = [topic for topic, type_name in bag.topics.items() if type_name == TRACKS]
     if len(topics) == 1:
         return topics[0]
@@ -96,20 +107,30 @@ def _only_topic(bag: BagReader) -> str:
     raise BagError(f"{bag.path}: which tracks are meant, {' or '.join(sorted(topics))}?")
 
 
-def _listed(bag: BagReader) -> str:
+def _listed(bag: BagReader | SalvageReader) -> str:
     return f"its topics are {', '.join(sorted(bag.topics)) or 'none'}"
 
 
+def _decoded(bag: BagReader | SalvageReader, topic: str, problems: list[Problem]) -> Iterator[Any]:
+    """Give the messages of a topic that are left, decoded; note those that are not."""
+    for sent in messages_left(bag, [topic], problems):
+        try:
+            yield bag.decode(sent)
+        except BagError as error:
+            problems.append(Problem(where=at(topic, sent.stamp_ns), what=str(error)))
+
+
+def _told(problems: list[Problem]) -> str:
+    more = f", and {len(problems) - 1} more problems" if len(problems) > 1 else ""
+    return f"{problems[0].where}: {problems[0].what}{more}"
+
+
 def _frames(messages: Iterator[Any]) -> Iterator[Any]:
-    """Leave out messages without people that repeat the stamp of the one before."""
+    """Leave out a node's last word: without people, of the image before or of none at all."""
     last_ns = 0
     for message in messages:
-        stamp_ns = _stamp_ns(message)
-        if message.people or not stamp_ns or stamp_ns != last_ns:
+        stamp_ns = header_ns(message)
+        of_an_image = message.image_width and (not stamp_ns or stamp_ns != last_ns)
+        if message.people or of_an_image:
             yield message
         last_ns = stamp_ns
-
-
-def _stamp_ns(message: Any) -> int:
-    stamp = message.header.stamp
-    return stamp.sec * 10**9 + stamp.nanosec

@@ -117,7 +117,7 @@ class SalvageReader:
         """
         for topic, stamp_ns, data in self._rows(_silent):
             if topics is None or topic.name in topics:
-                yield BagMessage(topic.name, topic.type_name, stamp_ns, data)
+                yield BagMessage(topic.name, topic.type_name, stamp_ns, self._plain(data))
 
     def decode(self, message: BagMessage) -> Any:
         """Deserialise a message.
@@ -127,14 +127,20 @@ class SalvageReader:
         """
         read = self._types.deserialize_ros1 if self.is_ros1 else self._types.deserialize_cdr
         try:
-            data = message.data
-            if not self.is_ros1 and data.startswith(ZSTD):
-                data = zstandard.ZstdDecompressor().decompressobj().decompress(data)
-            return read(data, message.type_name)
-        except (*DAMAGE, zstandard.ZstdError) as error:
+            return read(message.data, message.type_name)
+        except DAMAGE as error:
             raise BagError(
                 f"{self.path}: a message of {message.topic} is no {message.type_name} ({error})"
             ) from error
+
+    def _plain(self, data: bytes) -> bytes:
+        """Unpack a message; one that is damaged stays as it is, and cannot be decoded."""
+        if self.is_ros1 or not data.startswith(ZSTD):
+            return data
+        try:
+            return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+        except zstandard.ZstdError:
+            return data
 
     def _rows(self, report: Report) -> Iterator[Row]:
         for path in self._files:
@@ -191,6 +197,44 @@ def open_bag(
             if len(told) == known and (path.is_dir() or path.suffix in STARTS.values()):
                 told.append(Problem(where=path.name, what=str(error)))
         yield bag
+
+
+def messages_left(
+    bag: BagReader | SalvageReader, topics: Collection[str] | None, problems: list[Problem]
+) -> Iterator[BagMessage]:
+    """Give messages; where reading by the index fails, go on with what else is left.
+
+    Args:
+        bag: is open.
+        topics: only these; all where None.
+        problems: get what is missing.
+
+    Raises:
+        BagError: reading fails, and nothing is left.
+    """
+    last_ns, given = -1, set()
+    try:
+        for message in bag.messages(topics):
+            given = {*given, message.topic} if message.stamp_ns == last_ns else {message.topic}
+            last_ns = message.stamp_ns
+            yield message
+        return
+    except BagError as error:
+        known, damage = len(problems), error
+    with SalvageReader(bag.path, problems.append) as rest:
+        if len(problems) == known:
+            problems.append(Problem(where=at(bag.path.name, last_ns), what=str(damage)))
+        for message in rest.messages(topics):
+            is_new = message.stamp_ns > last_ns or (
+                message.stamp_ns == last_ns and message.topic not in given
+            )
+            if is_new:
+                yield message
+
+
+def at(where: str, stamp_ns: int) -> str:
+    """Name a place in a bag; a stamp below 0 is none."""
+    return where if stamp_ns < 0 else f"{where} at {stamp_ns / 1e9:.3f} s"
 
 
 def storage_files(path: Path) -> list[Path]:
@@ -251,7 +295,8 @@ def _sqlite_rows(path: Path, report: Report) -> Iterator[Row]:
     # A recording that was killed has its last messages in a file beside, which SQLite joins.
     is_whole = not path.with_name(f"{path.name}-wal").exists()
     address = f"file:{quote(str(path))}?mode=ro{'&immutable=1' * is_whole}"
-    with closing(sqlite3.connect(address, uri=True)) as connection:
+    # What begins to read is not always the thread that goes on, but never two at once.
+    with closing(sqlite3.connect(address, uri=True, check_same_thread=False)) as connection:
         connection.text_factory = lambda text: text.decode(errors="replace")
         connection.execute("PRAGMA writable_schema = ON")  # or a file cut short is not read at all
         topics = _sqlite_topics(connection)

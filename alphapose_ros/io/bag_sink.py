@@ -159,7 +159,7 @@ class BagSink:
         self._write("markers", self._board.clear(nothing), received_ns)
 
     def _tell_target(self, state: TargetState, header: Any, received_ns: int) -> None:
-        pose = pose_to_message(state, header, self._dialect, is_camera=True)
+        pose = pose_to_message(state, header, self._dialect)
         if pose is not None:
             self._write("target/pose", pose, received_ns)
         status = status_to_message(state, header, self._dialect)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Collection, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,10 +15,10 @@ import numpy as np
 from alphapose_ros.config import LiftingConfig
 from alphapose_ros.frame import Frame
 from alphapose_ros.images import read_depth, read_image
-from alphapose_ros.io.bag import BagError, BagMessage, BagReader
+from alphapose_ros.io.bag import BagError, BagMessage, BagReader, header_ns
 from alphapose_ros.io.bag_depth import CameraReader, on_image
 from alphapose_ros.io.bag_pairing import Stamped, pair
-from alphapose_ros.io.bag_salvage import SalvageReader, open_bag
+from alphapose_ros.io.bag_salvage import SalvageReader, at, messages_left, open_bag
 from alphapose_ros.io.bag_topics import COMPRESSED, IMAGE, BagTopic, BagTopics, choose
 from alphapose_ros.io.bag_transforms import TOPIC as TRANSFORMS
 from alphapose_ros.io.bag_transforms import StaticTransforms
@@ -111,12 +111,11 @@ class BagSource:
         chosen = self.topics
         wanted = {chosen.image, chosen.depth, chosen.camera_info, chosen.depth_camera_info} - {""}
         infos: dict[str, Any] = {}
-        with ExitStack() as stack:
-            bag = stack.enter_context(open_bag(self.path))
+        with open_bag(self.path) as bag:
             for topic in {chosen.camera_info, chosen.depth_camera_info} - {""}:
                 first = next(self._decoded(bag, _readable(bag, topic)), None)
                 infos[topic] = None if first is None else first[1]
-            for sent, message in self._decoded(bag, self._messages(bag, wanted, stack)):
+            for sent, message in self._decoded(bag, messages_left(bag, wanted, self.problems)):
                 if sent.topic in infos:
                     infos[sent.topic] = message
                 if sent.topic in (chosen.image, chosen.depth):
@@ -126,29 +125,6 @@ class BagSource:
                     taken = Taken(stamp_ns, sent.stamp_ns, message, infos.get(info))
                     yield Stamped(is_depth_image, stamp_ns, taken)
 
-    def _messages(
-        self, bag: BagReader | SalvageReader, topics: Collection[str], stack: ExitStack
-    ) -> Iterator[BagMessage]:
-        """Give messages; where reading by the index fails, go on with what else is left."""
-        last_ns, given = -1, set()
-        try:
-            for message in bag.messages(topics):
-                given = {*given, message.topic} if message.stamp_ns == last_ns else {message.topic}
-                last_ns = message.stamp_ns
-                yield message
-            return
-        except BagError as error:
-            known, damage = len(self.problems), error
-        rest = stack.enter_context(SalvageReader(self.path, self.problems.append))
-        if len(self.problems) == known:
-            self._note(_at(self.name, last_ns), str(damage))
-        for message in rest.messages(topics):
-            is_new = message.stamp_ns > last_ns or (
-                message.stamp_ns == last_ns and message.topic not in given
-            )
-            if is_new:
-                yield message
-
     def _decoded(
         self, bag: BagReader | SalvageReader, messages: Iterator[BagMessage]
     ) -> Iterator[tuple[BagMessage, Any]]:
@@ -157,7 +133,7 @@ class BagSource:
                 message = bag.decode(sent)
             except BagError as error:
                 self.problems.append(
-                    Problem(where=_at(f"{self.name}, {sent.topic}", sent.stamp_ns), what=str(error))
+                    Problem(where=at(f"{self.name}, {sent.topic}", sent.stamp_ns), what=str(error))
                 )
                 continue
             yield sent, message
@@ -171,7 +147,7 @@ class BagSource:
                 index=index,
             )
         except ValueError as error:
-            self._note(_at(f"{self.name}, {self.topics.image}", picture.stamp_ns), str(error))
+            self._note(at(f"{self.name}, {self.topics.image}", picture.stamp_ns), str(error))
             return None
         frame = replace(frame, camera=self._camera(picture.info))
         if depth is not None:
@@ -184,7 +160,7 @@ class BagSource:
         try:
             metres = read_depth(depth.message)
         except ValueError as error:
-            self._note(_at(f"{self.name}, {topic}", depth.stamp_ns), str(error))
+            self._note(at(f"{self.name}, {topic}", depth.stamp_ns), str(error))
             return None
         try:
             camera = self._depth_camera(depth.info)
@@ -199,14 +175,14 @@ class BagSource:
         stamps = []
         for sent in itertools.islice(_readable(bag, self.topics.image), PERIODS + 1):
             with suppress(BagError):  # which is reported when it is its turn
-                stamps.append(_header_ns(bag.decode(sent)) or sent.stamp_ns)
+                stamps.append(header_ns(bag.decode(sent)) or sent.stamp_ns)
         periods = [after - before for before, after in itertools.pairwise(stamps)]
         period_ns = statistics.median(periods) if periods else 0
         return round(1e9 / period_ns, 3) if period_ns > 0 else None
 
     def _stamp_ns(self, sent: BagMessage, message: Any) -> int:
         """Return when an image was taken; where its header does not say it, when it came."""
-        stamp_ns = _header_ns(message)
+        stamp_ns = header_ns(message)
         if not stamp_ns:
             self._note_once(sent.topic, "headers hold no stamps; those of the recording are taken")
         return stamp_ns or sent.stamp_ns
@@ -246,11 +222,3 @@ def _readable(bag: BagReader | SalvageReader, topic: str) -> Iterator[BagMessage
     """Give the messages of a topic until damage, which is reported when it is its turn."""
     with suppress(BagError):
         yield from bag.messages([topic])
-
-
-def _header_ns(message: Any) -> int:
-    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-
-
-def _at(where: str, stamp_ns: int) -> str:
-    return where if stamp_ns < 0 else f"{where} at {stamp_ns / 1e9:.3f} s"

@@ -45,8 +45,7 @@ def write_page(
     data = page_data(results, privacy=privacy)
     facts = {**data.facts, **({} if pictures is None else pictures.facts())}
     filled = page(results.source_name or path.stem, facts, data.text(), keypoint_score)
-    path.write_text(filled, encoding="utf-8")
-    return len(filled.encode())
+    return path.write_bytes(filled.encode("utf-8", errors="backslashreplace"))
 
 
 def page(title: str, facts: dict[str, Any], numbers: str, keypoint_score: float) -> str:

@@ -81,6 +81,8 @@ def pictures_of(
     Raises:
         FileNotFoundError, VideoError: the video cannot be read.
     """
+    if not results.frames:
+        return Pictures(video=_address(path, page) if is_played(path) else "", is_drawn=is_drawn)
     best = _best_views(results)
     first_s = results.frames[0].stamp_ns / 1e9
     starts_with_run = is_drawn or first_s > EPOCH_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import re
@@ -32,7 +33,8 @@ class PictureSource:
 
     A sequence has the stamps index / rate, others those of index seconds. What cannot be read
     leaves a gap in the indices. The name of a frame is that of the file, or where two folders hold
-    files of one name the path from the folder that holds them all.
+    files of one name the path from the folder that holds them all; what is not UTF-8 in it is
+    replaced.
 
     Args:
         paths: the files.
@@ -56,7 +58,8 @@ class PictureSource:
         self._paths = list(dict.fromkeys(Path(path) for path in paths))
         self._names = _names(self._paths)
         first = self._paths[0]
-        self.name = first.name if len(self._paths) == 1 else first.resolve().parent.name or "/"
+        folder = first.resolve().parent.name or "/"
+        self.name = as_utf8(first.name if len(self._paths) == 1 else folder)
         if is_sequence is None:
             is_sequence = rate_hz is not None or is_numbered(self._paths)
         self.is_sequence = is_sequence
@@ -81,14 +84,16 @@ class PictureSource:
             try:
                 image = read_picture(path)
             except PictureError as error:
-                self.problems.append(Problem(where=name, what=str(error)))
+                what = str(error).removeprefix(f"{as_utf8(path)}: ")
+                self.problems.append(Problem(where=name, what=what))
                 continue
             stamp_ns = round(index * step_ns)
             frame = Frame(image=image, stamp_ns=stamp_ns, index=index)
             yield Item(frame=frame, name=name, received_ns=stamp_ns)
         if len(self.problems) == len(self._paths):
+            first = self.problems[0]
             raise PictureError(
-                f"not one of {len(self._paths)} pictures can be read; {self.problems[0].what}"
+                f"not one of {len(self._paths)} pictures can be read; {first.where}: {first.what}"
             )
 
 
@@ -101,21 +106,27 @@ def read_picture(path: Path) -> np.ndarray:
         PictureError: it cannot be read, or breaks off before its end: people would vanish in the
             grey part of half a picture.
     """
+    shown = as_utf8(path)
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise PictureError(f"{path}: cannot be opened ({error.strerror}); check it") from error
+        raise PictureError(f"{shown}: cannot be opened ({error.strerror}); check it") from error
     if data.startswith((JPEG_START, PNG_START)) and not is_whole(data):
-        raise PictureError(f"{path}: breaks off before its end; copy it again")
+        raise PictureError(f"{shown}: breaks off before its end; copy it again")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     except cv2.error as error:  # more pixels than OpenCV reads
-        raise PictureError(f"{path}: damaged or too large; save it again smaller") from error
+        raise PictureError(f"{shown}: damaged or too large; save it again smaller") from error
     if image is None:
-        raise PictureError(f"{path}: OpenCV cannot read it as a picture; save it again as PNG")
+        raise PictureError(f"{shown}: OpenCV cannot read it as a picture; save it again as PNG")
     if image.dtype != np.uint8:  # of floats, as TIFF may hold them
-        raise PictureError(f"{path}: holds {image.dtype}, no colours; save it again as PNG")
+        raise PictureError(f"{shown}: holds {image.dtype}, no colours; save it again as PNG")
     return image
+
+
+def as_utf8(path: str | Path) -> str:
+    """Return a path as it can be written; bytes that are no text are replaced."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def natural(path: Path) -> list[tuple[float, str]]:
@@ -141,9 +152,22 @@ def is_numbered(paths: Sequence[Path]) -> bool:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
+    """Return a name of its own for each file."""
     names = [path.name for path in paths]
-    if len(set(names)) == len(names):
-        return names
-    whole = [path.absolute() for path in paths]
-    above = os.path.commonpath([path.parent for path in whole])
-    return [path.relative_to(above).as_posix() for path in whole]
+    if len(set(names)) < len(names):
+        whole = [path.absolute() for path in paths]
+        above = os.path.commonpath([path.parent for path in whole])
+        names = [path.relative_to(above).as_posix() for path in whole]
+    return _told_apart([as_utf8(name) for name in names])
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Number those of the names that occurred before."""
+    taken = set(names)
+    given: dict[str, None] = {}
+    for name in names:
+        stem, suffix = os.path.splitext(name)  # noqa: PTH122  with the folders before it
+        numbered = (f"{stem}_{number}{suffix}" for number in itertools.count(2))
+        free = (one for one in numbered if one not in taken and one not in given)
+        given[name if name not in given else next(free)] = None
+    return list(given)

@@ -54,6 +54,7 @@ class Kind:
 
     file: str  # or folder, in the folder of the run; "" where the format gives the ending
     build: Callable[[Plan], Sink]
+    more: tuple[str, ...] = ()  # patterns of further files
 
 
 class ResultsSink:
@@ -100,8 +101,16 @@ SINKS: Mapping[str, Kind] = {
     "csv": Kind("results.csv", partial(_table, "csv")),
     "parquet": Kind("results.parquet", partial(_table, "parquet")),
     "mot": Kind("results.txt", partial(_table, "mot")),
-    "trajectories": Kind("trajectories.png", lambda plan: TrajectoriesSink(plan.folder, plan.job)),
-    "timeline": Kind("timeline.png", lambda plan: TimelineSink(plan.folder, plan.job)),
+    "trajectories": Kind(
+        "trajectories.png",
+        lambda plan: TrajectoriesSink(plan.folder, plan.job),
+        ("trajectories_m.png",),
+    ),
+    "timeline": Kind(
+        "timeline.png",
+        lambda plan: TimelineSink(plan.folder, plan.job),
+        ("timeline_[0-9]*.png",),
+    ),
     "attention": Kind("attention", lambda plan: AttentionSink(plan.folder, plan.job)),
 }
 
@@ -128,7 +137,7 @@ def build_sinks(names: Sequence[str], plan: Plan) -> dict[str, Sink]:
 
 
 def files_of(names: Sequence[str], results: str) -> list[str]:
-    """Return the files and folders that sinks write into the folder of a run.
+    """Return the main file or folder of each sink in the folder of a run.
 
     Args:
         names: of the sinks.
@@ -143,6 +152,11 @@ def files_of(names: Sequence[str], results: str) -> list[str]:
     if len(set(names)) == len(names) and twice:
         raise ValueError(f"--save and --format would both write {twice[0]}; leave one of them out")
     return files
+
+
+def all_files_of(names: Sequence[str], results: str) -> list[str]:
+    """Return all files and folders that sinks may write, as patterns; arguments of files_of()."""
+    return files_of(names, results) + [more for name in names for more in SINKS[name].more]
 
 
 def results_file(chosen: Format) -> str:

@@ -66,7 +66,7 @@ class VideoFileSource:
             self._video.close()
 
     def __iter__(self) -> Iterator[Item]:
-        """Yield the frames; what is missing is told of at the end, when it is known.
+        """Yield the frames; what may be missing in between is told of at the end, when it is known.
 
         Raises:
             VideoError: not one frame can be decoded.
@@ -78,6 +78,8 @@ class VideoFileSource:
             if index and periods > GAP:
                 gaps.append(Gap(index, round(periods) - 1))
             last_s = time_s
+            if index in self._video.broken:
+                self._tell_gap(Gap(index, self._video.broken[index]))
             yield _item(image, index, round(time_s * 1e9))
         self._tell_what_is_missing(index + 1, gaps)
 
@@ -85,21 +87,25 @@ class VideoFileSource:
         """Compare with what the file announced; a gap in time alone may be a variable rate."""
         broken = self._video.broken
         missing = (self.frame_count or read) - read - sum(broken.values())
+        told: list[Gap] = []
         for gap in sorted(gaps, key=lambda gap: -gap.frames):
             if missing <= 0:
                 break
-            if gap.index not in broken:
+            if gap.index not in broken:  # those are told already
                 missing -= gap.frames
-                broken[gap.index] = gap.frames
-        for index, frames in sorted(broken.items()):
-            what = "1 frame" if frames == 1 else f"{frames} frames"
-            self._tell(index, f"{what} before it cannot be decoded and were left out")
+                told.append(gap)
+        for gap in sorted(told):
+            self._tell_gap(gap)
         if missing > 1:  # one is within what containers count wrong
             self._tell(
                 read,
                 f"the file ends there, though it announces {self.frame_count} frames; what came "
                 "before is kept. Copy it again",
             )
+
+    def _tell_gap(self, gap: Gap) -> None:
+        what = "1 frame" if gap.frames == 1 else f"{gap.frames} frames"
+        self._tell(gap.index, f"{what} before it cannot be decoded and were left out")
 
     def _tell(self, index: int, what: str) -> None:
         self.problems.append(Problem(where=f"{self.name}, frame {index}", what=what))

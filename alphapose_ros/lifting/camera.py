@@ -3,18 +3,79 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from alphapose_ros.frame import Camera
+from alphapose_ros.lifting.resizing import is_same_picture
 
-FISHEYE = ("equidistant", "fisheye", "kannala_brandt4")
-PINHOLE = ("", "plumb_bob", "rational_polynomial", "thin_prism", "none")
-COEFFICIENTS = (4, 5, 8, 12, 14)  # that OpenCV knows for lenses that are no fisheyes
+# The distortion models and how many coefficients each may have, in OpenCV's order: k1 k2 p1 p2 k3,
+# then k4 k5 k6, then those of a thin prism, then of a tilted sensor; k1 k2 k3 k4 of a fisheye.
+FISHEYE = "equidistant"
+DISTORTIONS = {
+    "plumb_bob": (4, 5),
+    "rational_polynomial": (4, 5, 8, 12, 14),
+    FISHEYE: (4,),
+}
+ALIASES = {  # other names that drivers use for them
+    "": "plumb_bob",
+    "none": "plumb_bob",
+    "radtan": "plumb_bob",
+    "thin_prism": "rational_polynomial",
+    "fisheye": FISHEYE,
+    "kannala_brandt": FISHEYE,
+    "kannala_brandt4": FISHEYE,
+}
 STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-9)  # of undistortion
 MAX_MISS_PX = 0.5  # of a ray, projected again: beyond it the lens model has no answer
-MAX_ASPECT_ERROR = 0.01  # of two sizes of what is called the same picture
+
+
+class Lens(NamedTuple):
+    """What a lens does to rays."""
+
+    model: str  # one of DISTORTIONS
+    coefficients: np.ndarray  # as many as the model can have
+
+    @property
+    def is_fisheye(self) -> bool:
+        """Whether it is one; even with zeros a fisheye is no pinhole."""
+        return self.model == FISHEYE
+
+    @property
+    def bends(self) -> bool:
+        """Whether it bends rays at all."""
+        return self.is_fisheye or bool(self.coefficients.any())
+
+
+def lens_of(name: str, values: np.ndarray) -> Lens:
+    """Return the lens that a CameraInfo or a Camera describes.
+
+    Args:
+        name: of its model, or another one that drivers use for it.
+        values: (D,) its coefficients; none, or nothing but zeros, where it has no distortion.
+
+    Raises:
+        ValueError: the distortion model is unknown, or its number of coefficients wrong.
+    """
+    model = ALIASES.get(name, name)
+    if model not in DISTORTIONS:
+        raise ValueError(
+            f"the camera has distortion model {name!r}, which is none of "
+            f"{', '.join(DISTORTIONS)}; calibrate it with one of these, or use the rectified image "
+            "and its CameraInfo"
+        )
+    values, counts = np.asarray(values, np.float64), DISTORTIONS[model]
+    if len(values) < counts[0] and not values.any():
+        return Lens(model, np.zeros(counts[0]))
+    fitting = [n for n in counts if n <= len(values) and not values[n:].any()]  # zeros say nothing
+    if not fitting or not np.isfinite(values).all():
+        raise ValueError(
+            f"the camera has D = {values.tolist()}, but {model} has "
+            f"{' or '.join(map(str, counts))} coefficients; calibrate the camera again"
+        )
+    return Lens(model, values[: fitting[-1]])
 
 
 def rays(points_px: np.ndarray, camera: Camera) -> np.ndarray:
@@ -35,7 +96,8 @@ def rays(points_px: np.ndarray, camera: Camera) -> np.ndarray:
     """
     points = np.asarray(points_px, np.float64)
     found = np.ones((*points.shape[:-1], 3))
-    if not _is_distorted(camera):
+    lens = lens_of(camera.distortion_model, camera.distortion)
+    if not lens.bends:
         k = camera.matrix
         found[..., 1] = (points[..., 1] - k[1, 2]) / k[1, 1]
         found[..., 0] = (points[..., 0] - k[0, 2] - k[0, 1] * found[..., 1]) / k[0, 0]
@@ -44,7 +106,7 @@ def rays(points_px: np.ndarray, camera: Camera) -> np.ndarray:
     is_there = np.isfinite(points).all(axis=-1)
     found[~is_there] = np.nan
     if is_there.any():
-        found[is_there] = _undistorted(points[is_there], camera)
+        found[is_there] = _undistorted(points[is_there], camera.matrix, lens)
     return found
 
 
@@ -63,12 +125,11 @@ def project(points_m: np.ndarray, camera: Camera) -> np.ndarray:
         ValueError: the distortion model is unknown, or its number of coefficients wrong.
     """
     points = np.asarray(points_m, np.float64)
+    lens = lens_of(camera.distortion_model, camera.distortion)
     found = np.full((*points.shape[:-1], 2), np.nan)
     is_seen = np.isfinite(points).all(axis=-1) & (points[..., 2] > 0)
-    if not is_seen.any():
-        _is_distorted(camera)  # says what is wrong with the model
-        return found
-    found[is_seen] = _projected(points[is_seen], camera)
+    if is_seen.any():
+        found[is_seen] = _projected(points[is_seen], camera.matrix, lens)
     return found
 
 
@@ -85,12 +146,12 @@ def scaled(camera: Camera, width: int, height: int) -> Camera:
     """
     if not (camera.width and camera.height) or (camera.width, camera.height) == (width, height):
         return camera
-    x, y = width / camera.width, height / camera.height
-    if abs(x / y - 1) > MAX_ASPECT_ERROR:
+    if not is_same_picture((width, height), (camera.width, camera.height)):
         raise ValueError(
             f"the picture has {width} x {height} pixels, its CameraInfo is for "
             f"{camera.width} x {camera.height}; give the CameraInfo that belongs to the picture"
         )
+    x, y = width / camera.width, height / camera.height
     k = camera.matrix.copy()
     k[0, :2] *= x
     k[1, 1] *= y
@@ -167,59 +228,28 @@ def _nearest(
     return found
 
 
-def _undistorted(points: np.ndarray, camera: Camera) -> np.ndarray:
+def _undistorted(points: np.ndarray, matrix: np.ndarray, lens: Lens) -> np.ndarray:
     """Return rays (P, 3) of pixels (P, 2)."""
     pixels = points[:, None]
-    if camera.distortion_model in FISHEYE:
-        flat = cv2.fisheye.undistortPoints(
-            pixels, camera.matrix, camera.distortion[:4], criteria=STOP
-        )
+    if lens.is_fisheye:
+        flat = cv2.fisheye.undistortPoints(pixels, matrix, lens.coefficients, criteria=STOP)
     else:
-        flat = cv2.undistortPointsIter(
-            pixels, camera.matrix, camera.distortion, None, None, criteria=STOP
-        )
+        flat = cv2.undistortPointsIter(pixels, matrix, lens.coefficients, None, None, criteria=STOP)
     found = np.ones((len(points), 3))
     found[:, :2] = flat[:, 0]
     with np.errstate(invalid="ignore", over="ignore"):
-        miss = np.abs(_projected(found, camera) - points).max(axis=1)
+        miss = np.abs(_projected(found, matrix, lens) - points).max(axis=1)
     found[~(miss <= MAX_MISS_PX)] = np.nan
     return found
 
 
-def _projected(points: np.ndarray, camera: Camera) -> np.ndarray:
+def _projected(points: np.ndarray, matrix: np.ndarray, lens: Lens) -> np.ndarray:
     """Return pixels (P, 2) of points (P, 3) in front of the camera."""
-    if not _is_distorted(camera):
-        return (points[:, :2] / points[:, 2:]) @ camera.matrix[:2, :2].T + camera.matrix[:2, 2]
+    if not lens.bends:
+        return (points[:, :2] / points[:, 2:]) @ matrix[:2, :2].T + matrix[:2, 2]
     nothing, column = np.zeros(3), points[:, None]
-    if camera.distortion_model in FISHEYE:
-        found, _ = cv2.fisheye.projectPoints(
-            column, nothing, nothing, camera.matrix, camera.distortion[:4]
-        )
+    if lens.is_fisheye:
+        found, _ = cv2.fisheye.projectPoints(column, nothing, nothing, matrix, lens.coefficients)
     else:
-        found, _ = cv2.projectPoints(column, nothing, nothing, camera.matrix, camera.distortion)
+        found, _ = cv2.projectPoints(column, nothing, nothing, matrix, lens.coefficients)
     return found[:, 0]
-
-
-def _is_distorted(camera: Camera) -> bool:
-    """Tell whether the lens bends rays.
-
-    Raises:
-        ValueError: the distortion model is unknown, or its number of coefficients wrong.
-    """
-    name, count = camera.distortion_model, len(camera.distortion)
-    if name not in PINHOLE + FISHEYE:
-        raise ValueError(
-            f"distortion model {name!r} is none of {', '.join(PINHOLE[1:] + FISHEYE)}; use the "
-            "rectified image and its CameraInfo"
-        )
-    if name in FISHEYE:
-        if count < 4 and camera.distortion.any():
-            raise ValueError(f"distortion model {name!r} needs 4 coefficients, got {count}")
-        return count >= 4  # even with zeros a fisheye is no pinhole
-    if not camera.distortion.any():
-        return False
-    if count not in COEFFICIENTS:
-        raise ValueError(
-            f"distortion model {name!r} has {count} coefficients; 4, 5, 8, 12 or 14 are known"
-        )
-    return True

@@ -7,21 +7,7 @@ from typing import Any
 import numpy as np
 
 from alphapose_ros.frame import Camera
-
-# The distortion models and how many coefficients each may have, in OpenCV's order: k1 k2 p1 p2 k3,
-# then k4 k5 k6, then those of a thin prism, then of a tilted sensor; k1 k2 k3 k4 of a fisheye.
-DISTORTIONS = {
-    "plumb_bob": (4, 5),
-    "rational_polynomial": (4, 5, 8, 12, 14),
-    "equidistant": (4,),
-}
-ALIASES = {  # other names that drivers use for them
-    "": "plumb_bob",
-    "radtan": "plumb_bob",
-    "thin_prism": "rational_polynomial",
-    "fisheye": "equidistant",
-    "kannala_brandt": "equidistant",
-}
+from alphapose_ros.lifting.camera import lens_of
 
 
 def read_camera(info: Any) -> Camera | None:
@@ -48,35 +34,14 @@ def read_camera(info: Any) -> Camera | None:
             f"camera_info has K = {list(map(float, k))}, which is no camera matrix; calibrate "
             "the camera, or leave K all zero"
         )
-    model, coefficients = _distortion(info)
+    lens = lens_of(info.distortion_model, info.d if hasattr(info, "d") else info.D)
     binning = np.maximum((info.binning_x, info.binning_y), 1)  # 0 means 1
     matrix[:2, 2] -= info.roi.x_offset, info.roi.y_offset
     matrix[:2] /= binning[:, None]
     return Camera(
         matrix=matrix,
-        distortion=coefficients,
-        distortion_model=model,
+        distortion=lens.coefficients,
+        distortion_model=lens.model,
         width=(info.roi.width or info.width) // int(binning[0]),
         height=(info.roi.height or info.height) // int(binning[1]),
     )
-
-
-def _distortion(info: Any) -> tuple[str, np.ndarray]:
-    """Return one of DISTORTIONS, and as many coefficients as it has; zeros where none are sent."""
-    model = ALIASES.get(info.distortion_model, info.distortion_model)
-    values = np.array(info.d if hasattr(info, "d") else info.D, np.float64)
-    if model not in DISTORTIONS:
-        raise ValueError(
-            f"camera_info has distortion model {info.distortion_model!r}, which is none of "
-            f"{', '.join(DISTORTIONS)}; calibrate the camera with one of these"
-        )
-    counts = DISTORTIONS[model]
-    if not len(values):
-        return model, np.zeros(counts[0])
-    fitting = [n for n in counts if n <= len(values) and not values[n:].any()]  # zeros say nothing
-    if not fitting or not np.isfinite(values).all():
-        raise ValueError(
-            f"camera_info has D = {values.tolist()}, but {model} has "
-            f"{' or '.join(map(str, counts))} coefficients; calibrate the camera again"
-        )
-    return model, values[: fitting[-1]]

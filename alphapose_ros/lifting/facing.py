@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from alphapose_ros.frame import Camera, Poses
+from alphapose_ros.lifting.axes import UP_OF_CAMERA
 from alphapose_ros.lifting.camera import rays
 from alphapose_ros.lifting.depth import Lifted
 
@@ -23,6 +24,7 @@ HIDDEN_BELOW = 0.7  # of its width: from there on the far side begins to be hidd
 TORSO_MIN_M, TORSO_MAX_M = 0.25, 0.8  # from hips to shoulders
 MAX_LEAN = np.radians(50)  # a torso that leans more does not stand on the ground
 UNKNOWN_STD = 0.75  # of sine and cosine, where nothing is seen
+LEAST_LENGTH = 0.01  # of sine and cosine together: who is shorter points nowhere
 LEAST_STD = 0.2  # [rad] networks err in all keypoints of one person alike
 MAX_STD = 1.0  # [rad] above it nothing is known
 
@@ -76,7 +78,7 @@ class _Sum:
 
     def __init__(self, count: int) -> None:
         self.weights = np.full(count, UNKNOWN_STD**-2)
-        self._sums, self._squares, self._counts = np.zeros((3, count))
+        self._sums, self._squares, self.counts = np.zeros((3, count))
 
     def add(self, values: np.ndarray, scale: float, variances: np.ndarray) -> None:
         """Take in ``values`` (N,), which are the number times ``scale``; NaN says nothing."""
@@ -85,12 +87,12 @@ class _Sum:
         self.weights += np.where(is_there, weights, 0)
         self._sums += np.where(is_there, weights * values, 0)
         self._squares += np.where(is_there, weights * values**2, 0)
-        self._counts += is_there
+        self.counts += is_there
 
     def mean(self) -> tuple[np.ndarray, np.ndarray]:
         """Return means and their variances (N,), larger where measurements disagree."""
         mean = self._sums / self.weights
-        surprise = (self._squares - self._sums * mean) / np.maximum(self._counts, 1)
+        surprise = (self._squares - self._sums * mean) / np.maximum(self.counts, 1)
         return mean, np.maximum(surprise, 1) / self.weights
 
 
@@ -141,7 +143,7 @@ def _up(rows: _Rows, normal: np.ndarray | None) -> np.ndarray:
         for name in WIDTHS_M
     }
     up = middles["shoulder"] - middles["hip"]
-    other = np.array([0.0, -1.0, 0.0]) if normal is None else np.asarray(normal, np.float64)
+    other = np.array(UP_OF_CAMERA) if normal is None else np.asarray(normal, np.float64)
     length = np.linalg.norm(up, axis=1, keepdims=True)
     is_clear = (length > TORSO_MIN_M) & (length < TORSO_MAX_M)
     up = np.where(is_clear, up / np.where(is_clear, length, 1), other)
@@ -185,9 +187,11 @@ def _add_ahead(aside: np.ndarray, name: str, sine: _Sum) -> None:
 def _combined(
     sine: _Sum, cosine: _Sum, aside: np.ndarray, away: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return unit vectors and standard deviations of the angle."""
+    """Return unit vectors and standard deviations of the angle; NaN where nothing tells it."""
     (s, s_variance), (c, c_variance) = sine.mean(), cosine.mean()
-    squared = np.maximum(s**2 + c**2, 1e-9)
+    squared = s**2 + c**2
+    is_told = (sine.counts + cosine.counts > 0) & (squared >= LEAST_LENGTH**2)
+    squared = np.where(is_told, squared, np.nan)
     variance = (c**2 * s_variance + s**2 * c_variance) / squared**2
     found = s[:, None] * aside - c[:, None] * away
     found /= np.sqrt(squared)[:, None]

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from alphapose_ros.config import LiftingConfig
-from alphapose_ros.frame import Frame, PositionSource, Tracks, TrackState
+from alphapose_ros.frame import JUMP_BACK_S, Frame, PositionSource, Tracks, TrackState
+from alphapose_ros.lifting.axes import UP_OF_CAMERA
 from alphapose_ros.lifting.camera import scaled
 from alphapose_ros.lifting.depth import Lifted, lift
 from alphapose_ros.lifting.facing import MAX_STD, facings
@@ -22,7 +23,6 @@ from alphapose_ros.lifting.smoothing import (
     started,
 )
 
-UP = np.array([0.0, -1.0, 0.0])  # in the image, where the ground is not known
 PREDICT_S = 1.0  # that a position is predicted for, unseen
 MAX_DISTANCE = 25.0  # squared Mahalanobis distance: beyond it a position is doubted ...
 CHANGING = 0.25  # of the variance of errors that last: what changes from one frame to the next
@@ -33,7 +33,6 @@ TURN_STD = 2.0  # [rad/s] how fast people turn
 OPPOSED = -0.5  # cosine of the angle between two facings: not turned, but one of them is wrong ...
 TRUST_S = 1.0  # ... and the one that was seen for longer counts, of the last so many seconds
 LASTING = 0.5  # of the variance of a facing, which does not average out over frames
-JUMP_BACK_S = 1.0  # a stream that begins anew, and not just images out of order
 
 STATE = np.dtype(
     [
@@ -51,8 +50,9 @@ STATE = np.dtype(
         ("source", np.uint8),
         ("facing", np.float64, 3),
         ("facing_variance", np.float64),
-        ("facing_ns", np.int64),
-        ("support_s", np.float64),  # how much longer it was seen than its opposite
+        ("facing_ns", np.int64),  # when one was last measured; the variance holds for then
+        ("support_s", np.float64),  # how much longer it was seen than its opposite ...
+        ("support_ns", np.int64),  # ... by then
     ]
 )
 
@@ -190,7 +190,7 @@ def _measured(
     if config.name in ("depth", "auto") and frame.depth is not None:
         depth = frame.depth
         lifted = lift(poses.keypoints, poses.boxes, depth, camera, config, poses.skeleton)
-        up = UP if ground is None else ground.normal
+        up = np.array(UP_OF_CAMERA) if ground is None else ground.normal
         places = hips_in_depth(poses, lifted, depth, camera, config, up)
         found.take(rows, places, PositionSource.DEPTH)
         found.keypoints[rows] = lifted.points
@@ -227,12 +227,17 @@ class _Measured:
 
     def take(self, rows: np.ndarray, places: Places, source: PositionSource) -> None:
         """Take over the places of the tracks ``rows`` (M,) that are known."""
-        is_known = np.isfinite(places.hips).all(axis=1)
+        is_known = _is_finite(*places)
         rows = rows[is_known]
         for own, new in zip(self.places, places, strict=True):
             own[rows] = new[is_known]
         self.places.noise[rows] += SMALLEST_STD_M**2 * np.eye(3)
         self.sources[rows] = source
+
+
+def _is_finite(*columns: np.ndarray) -> np.ndarray:
+    """Tell in which rows (N,) all numbers of all ``columns`` (N, ...) are finite."""
+    return np.all([np.isfinite(c).all(axis=tuple(range(1, c.ndim))) for c in columns], axis=0)
 
 
 def _ground_of(config: LiftingConfig) -> Ground | None:
@@ -296,6 +301,7 @@ def _known(
     covariances = np.where(fresh[:, None, None], smooth, covariance[:, :3, :3])
     covariances = covariances + states["lasting"]
     is_known = (states["count"] > 0) & ((now_ns - states["seen_ns"]) / 1e9 <= PREDICT_S)
+    is_known &= _is_finite(positions, covariances)
     positions[~is_known], covariances[~is_known] = np.nan, np.nan
     is_moving = is_known & (states["count"] > 1)
     velocities[~is_moving], velocity_covariances[~is_moving] = np.nan, np.nan
@@ -315,13 +321,15 @@ def _turned(
 
     Part of the errors stays from frame to frame: a share LASTING of each variance does not shrink.
     Networks take backs for chests now and then: what says the opposite must outlast what was seen.
+    Unseen, a facing grows less sure with the time since it was seen, whatever the frame rate.
     """
     is_old = np.isfinite(states["facing_variance"])
     dt_s = np.where(is_old, (now_ns - states["facing_ns"]) / 1e9, 0.0)
     before = states["facing_variance"] + (TURN_STD * dt_s) ** 2
     is_there = np.isfinite(variances)
     is_opposed = is_old & is_there & ((states["facing"] * measured).sum(axis=1) < OPPOSED)
-    passed_s = np.where(is_opposed, -dt_s, dt_s * is_there)
+    step_s = np.where(is_old, (now_ns - states["support_ns"]) / 1e9, 0.0)
+    passed_s = np.where(is_opposed, -step_s, step_s * is_there)
     support_s = np.minimum(states["support_s"] + passed_s, TRUST_S)
     restarts = is_there & (~is_old | (is_opposed & ((support_s < 0) | ~(before <= MAX_STD**2))))
     goes_on = is_there & ~restarts & ~is_opposed
@@ -333,9 +341,11 @@ def _turned(
     is_taken = restarts | goes_on
     states["facing"][is_taken] = np.where(restarts[:, None], measured, mixed)[is_taken]
     after = np.maximum(np.where(restarts, variances, weight * variances), LASTING * variances)
-    states["facing_variance"] = np.where(is_taken, after, before)
-    states["facing_ns"] = now_ns
-    std = np.sqrt(states["facing_variance"])
+    now = np.where(is_taken, after, before)
+    states["facing_variance"][is_there] = now[is_there]
+    states["facing_ns"][is_there] = now_ns
+    states["support_ns"] = now_ns
+    std = np.sqrt(now)
     is_known = std <= MAX_STD  # NaN is not
     return {
         "facings": np.where(is_known[:, None], states["facing"], np.nan),

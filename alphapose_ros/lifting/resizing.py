@@ -7,6 +7,11 @@ import numpy as np
 MAX_ASPECT_ERROR = 0.01  # of two sizes of what is called the same picture
 
 
+def is_same_picture(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Tell whether two sizes, width and height, can be those of one picture: by their ratios."""
+    return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= MAX_ASPECT_ERROR
+
+
 def resized(depth: np.ndarray, width: int, height: int) -> np.ndarray:
     """Return depth of the same picture in another size, each pixel the value at its middle.
 
@@ -21,7 +26,7 @@ def resized(depth: np.ndarray, width: int, height: int) -> np.ndarray:
     found = depth.shape
     if found == (height, width):
         return depth
-    if abs(width * found[0] / (height * found[1]) - 1) > MAX_ASPECT_ERROR:
+    if not is_same_picture((width, height), (found[1], found[0])):
         raise ValueError(
             f"depth has {found[1]} x {found[0]} pixels, the image {width} x {height}: not the same "
             "picture. Take depth that is registered to the image (often called "

@@ -15,6 +15,7 @@ from alphapose_ros.io.colours import colour_of
 
 ARROW_M = 2.0  # length of a drawn arrow
 SHAFT_M = 0.03  # its width
+MOST_IDS = 2**30  # that an int32 tells apart, with two hands each
 LIFETIME = Duration(seconds=0.5).to_msg()  # of an arrow, where nothing follows
 
 
@@ -85,7 +86,9 @@ def _arrow(found: Gestures, row: int, hand: int, header: Header) -> Marker:
     track_id = int(found.ids[row])
     blue, green, red = colour_of(track_id)
     start = found.origins[row, hand]
-    arrow = Marker(header=header, ns="pointing", id=2 * track_id + hand, type=Marker.ARROW)
+    arrow = Marker(
+        header=header, ns="pointing", id=2 * (track_id % MOST_IDS) + hand, type=Marker.ARROW
+    )
     arrow.action, arrow.lifetime = Marker.ADD, LIFETIME
     arrow.pose.orientation.w = 1.0
     arrow.scale.x, arrow.scale.y, arrow.scale.z = SHAFT_M, 3 * SHAFT_M, 4 * SHAFT_M

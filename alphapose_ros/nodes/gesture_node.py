@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +14,8 @@ from visualization_msgs.msg import MarkerArray
 from alphapose_ros.config import Config, GestureConfig, Section
 from alphapose_ros.conversions import to_numpy
 from alphapose_ros.following.gestures import GestureReader
-from alphapose_ros.following.hands import DOWN, DOWN_OF_CAMERA, missing_keypoints
+from alphapose_ros.following.hands import missing_keypoints
+from alphapose_ros.lifting.axes import DOWN, DOWN_OF_CAMERA
 from alphapose_ros.msg import GestureArray, SkeletonDefinition, TrackedPersonArray
 from alphapose_ros.nodes import run, transforms
 from alphapose_ros.nodes.conversions import to_ns
@@ -79,6 +81,13 @@ class GestureNode(Node):
             self._tell(f"skeleton {message.id!r} cannot be read: {error}")
 
     def _on_tracks(self, message: TrackedPersonArray) -> None:
+        try:
+            self._read(message)
+        except Exception:  # noqa: BLE001  top of the callback: the node lives on
+            error = traceback.format_exc()
+            self.get_logger().error(f"gestures lost:\n{error}", throttle_duration_sec=10.0)
+
+    def _read(self, message: TrackedPersonArray) -> None:
         known = self._skeleton(message.skeleton_id)
         if known is None:
             return
@@ -143,7 +152,10 @@ class GestureNode(Node):
         """Log something once."""
         if text not in self._told:
             self._told.add(text)
-            (self.get_logger().error if is_error else self.get_logger().warning)(text)
+            if is_error:  # rclpy allows a line of code one severity only
+                self.get_logger().error(text)
+            else:
+                self.get_logger().warning(text)
 
 
 def main() -> None:

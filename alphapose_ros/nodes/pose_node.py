@@ -10,48 +10,29 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
-from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import (
     LifecycleNode,
-    LifecyclePublisher,
     LifecycleState,
     TransitionCallbackReturn,
 )
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
 from std_srvs.srv import SetBool, Trigger
-from visualization_msgs.msg import MarkerArray
 
 from alphapose_ros.config import Config, leaves
 from alphapose_ros.following.records import NOBODY
-from alphapose_ros.frame import Frame, Tracks
-from alphapose_ros.io.colours import IdentityColours
-from alphapose_ros.io.faces import without_faces
-from alphapose_ros.io.render import draw
-from alphapose_ros.messages import (
-    About,
-    poses_to_message,
-    skeleton_to_message,
-    tracks_to_message,
-)
-from alphapose_ros.msg import PoseArray, SkeletonDefinition, TargetStatus, TrackedPersonArray
 from alphapose_ros.nodes import run
-from alphapose_ros.nodes.annotations import AVAILABLE, annotations, foxglove
-from alphapose_ros.nodes.conversions import RCLPY, Calibration, to_frame, to_image, to_ns
+from alphapose_ros.nodes.conversions import Calibration, to_frame, to_ns
 from alphapose_ros.nodes.diagnostics import ERROR, OK, Judgement, diagnostic_array, status
 from alphapose_ros.nodes.health import Health, Report, memory_report
-from alphapose_ros.nodes.markers import MarkerBoard
+from alphapose_ros.nodes.outputs import Done, Outputs
 from alphapose_ros.nodes.owner import enroll, find_owner
 from alphapose_ros.nodes.parameters import declare, watch
 from alphapose_ros.nodes.reception import Arrival
-from alphapose_ros.nodes.space import Placed, Space
-from alphapose_ros.nodes.target import Follower, no_target, to_pose, to_status
-from alphapose_ros.nodes.target_frame import TargetFrame
+from alphapose_ros.nodes.space import Space
+from alphapose_ros.nodes.target import Follower
 from alphapose_ros.nodes.topics import SERVICES, TOPICS
 from alphapose_ros.nodes.transitions import (
     forget_destroyed,
@@ -61,24 +42,10 @@ from alphapose_ros.nodes.transitions import (
     survive_wrong_requests,
 )
 from alphapose_ros.nodes.worker import Worker
-from alphapose_ros.pipeline import Pipeline, Result
+from alphapose_ros.pipeline import Pipeline
 from alphapose_ros.srv import SetTarget
 from alphapose_ros.tracking.ids import Ids
 
-MESSAGE_CLASSES = {
-    "image": Image,
-    "camera_info": CameraInfo,
-    "poses": PoseArray,
-    "tracks": TrackedPersonArray,
-    "skeleton": SkeletonDefinition,
-    "markers": MarkerArray,
-    "overlay": Image,
-    "target/pose": PoseStamped,
-    "target/status": TargetStatus,
-    "/diagnostics": DiagnosticArray,
-}
-if AVAILABLE:
-    MESSAGE_CLASSES["annotations"] = foxglove.ImageAnnotations
 SERVICE_CLASSES = {
     "~/enable": SetBool,
     "~/reset": Trigger,
@@ -106,16 +73,6 @@ def fixed(config: Config) -> dict[str, object]:
         for name, (value, rules) in leaves(config).items()
         if not rules.live and name not in NOT_THE_PIPELINES
     }
-
-
-class Done(NamedTuple):
-    """One processed image."""
-
-    frame: Frame
-    result: Result
-    header: Header  # of the image
-    config: Config  # with which it was processed
-    placed: Placed
 
 
 class PoseNode(LifecycleNode):
@@ -147,7 +104,6 @@ class PoseNode(LifecycleNode):
         self._ids = Ids()  # of tracks and people, for as long as the node lives
         self._is_active = False
         self._trouble = ""  # why it cannot be configured or activated
-        self._outputs: dict[str, LifecyclePublisher] = {}
         self._pipeline: Pipeline | None = None
         self._space: Space | None = None
         self._worker: Worker | None = None
@@ -157,7 +113,8 @@ class PoseNode(LifecycleNode):
         self._at_work = threading.Lock()  # held while an image is processed
         self._forget = threading.Event()  # all tracks, before the next image
         watch(self, lambda: self._config, self._accept, lambda: self._is_active)
-        self._follower, self._target_frame = Follower(self._config.target), TargetFrame(self)
+        self._follower = Follower(self._config.target)
+        self._outputs = Outputs(self, self._follower)
         answers = {
             "~/enable": self._on_enable,
             "~/reset": self._on_reset,
@@ -187,12 +144,7 @@ class PoseNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         if not self._build():
             return TransitionCallbackReturn.FAILURE
-        # Once for all: the middleware keeps something of every publisher that there ever was.
-        self._outputs = self._outputs or {
-            name: self.create_lifecycle_publisher(MESSAGE_CLASSES[name], name, topic.qos)
-            for name, topic in TOPICS.items()
-            if name in MESSAGE_CLASSES and not (topic.is_input or name == "/diagnostics")
-        }
+        self._outputs.open()
         return TransitionCallbackReturn.SUCCESS
 
     @reported
@@ -201,12 +153,8 @@ class PoseNode(LifecycleNode):
         if not is_built and not self._build():
             return TransitionCallbackReturn.FAILURE
         done = super().on_activate(state)  # outputs first: the worker publishes
-        self._health, self._board, self._colours = Health(), MarkerBoard(), IdentityColours()
-        self._next_detection_id = 1
-        self._about = About(header=Header(), width=0, height=0)  # of the last image
-        self._told_in = ""  # frame_id of the last tracks
-        self._publish("skeleton", skeleton_to_message(self._pipeline.skeleton, Header(), RCLPY))
-        self._publish("markers", self._board.clear(Header()))
+        self._health = Health()
+        self._outputs.begin(self._pipeline.skeleton)
         try:
             self._begin()
         except ValueError as error:  # its message says what to do
@@ -303,14 +251,8 @@ class PoseNode(LifecycleNode):
                 self._worker.stop(self._patience_s)  # before anything it uses goes away
                 self._worker = None
         finally:
-            nobody = Tracks.empty(self._pipeline.skeleton)
-            message = tracks_to_message(nobody, self._about, RCLPY)
-            message.header = Header(stamp=self._about.header.stamp, frame_id=self._told_in)
-            self._publish("tracks", message)
-            self._publish("markers", self._board.clear(self._about.header))
             self._follower.reset()
-            status = to_status(no_target("deactivated"), self._about.header)
-            self._publish("target/status", status)
+            self._outputs.end(self._pipeline.skeleton)
             forget_destroyed(self)
         self._forget_all()
 
@@ -374,7 +316,7 @@ class PoseNode(LifecycleNode):
         try:
             person_id, file = self._follower.person_id, self._config.target.file
             response.message = enroll(person_id, self._pipeline.gallery, file)
-            response.success = True
+            response.success, self._owner = True, person_id
         except (ValueError, OSError) as error:
             response.message = str(error)
         finally:
@@ -402,59 +344,10 @@ class PoseNode(LifecycleNode):
         if self._config.output.privacy:  # since the work on this image has begun
             output = replace(done.config.output, privacy=True)
             done = done._replace(config=replace(done.config, output=output))
-        frame, result, header, config, placed = done
-        height, width = frame.image.shape[:2]
-        tells_looks = config.output.embeddings and not config.output.privacy
-        self._about = About(header, width, height, self._next_detection_id, tells_looks)
-        self._next_detection_id += len(result.poses)
-        self._publish("poses", poses_to_message(result.poses, self._about, RCLPY))
-        message = tracks_to_message(placed.tracks, self._about, RCLPY)
-        message.header = Header(stamp=header.stamp, frame_id=placed.frame_id)
-        self._publish("tracks", message)
-        self._told_in = placed.frame_id
-        self._tell_target(done, message.header)
-        age_ms = (self.get_clock().now().nanoseconds - to_ns(header.stamp)) / 1e6
-        self._health.statistics.add(result.tracks, age_ms, result.stage_ms)
-        self._show(done)
-
-    def _tell_target(self, done: Done, header: Header) -> None:
-        """Publish where the target is, under ``header``, and how it stands with it."""
-        frame, placed = done.frame, done.placed
-        config = done.config
-        state = self._follower.update(placed, frame, config.target, config.gestures)
-        pose = to_pose(state, header, is_camera=placed.frame_id == frame.frame_id)
-        if pose is not None:
-            self._publish("target/pose", pose)
-            self._target_frame.show(pose, config.target.tf_frame)
-        self._publish("target/status", to_status(state, done.header))
-
-    def _show(self, done: Done) -> None:
-        frame, result, header, config, _ = done
-        colours = self._colours(result.tracks)  # of every frame, or they would change later on
-        shown = without_faces(result.tracks) if config.output.privacy else result.tracks
-        if self._is_heard("markers"):
-            markers = self._board.update(shown, frame, header, config.output, colours)
-            self._publish("markers", markers)
-        if self._is_heard("annotations"):
-            message = annotations(shown, header, config.output, colours)
-            self._publish("annotations", message)
-        if self._is_heard("overlay"):
-            picture = draw(
-                frame.image,
-                result.tracks,
-                keypoint_score=config.output.keypoint_score,
-                colours=colours,
-                privacy=config.output.privacy,
-                found=result.found,
-            )
-            self._publish("overlay", to_image(picture, header))
-
-    def _is_heard(self, name: str) -> bool:
-        """Whether an output is there and somebody subscribes to it."""
-        return name in self._outputs and self._outputs[name].get_subscription_count() > 0
-
-    def _publish(self, name: str, message: object) -> None:
-        self._outputs[name].publish(message)
+        self._outputs.tell(done)
+        age_ms = (self.get_clock().now().nanoseconds - to_ns(done.header.stamp)) / 1e6
+        self._health.statistics.add(done.result.tracks, age_ms, done.result.stage_ms)
+        self._outputs.show(done)
 
     # Health
 

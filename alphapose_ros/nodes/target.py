@@ -65,7 +65,12 @@ class Follower:
             gestures: how a raised hand is told from now on; None: as before.
         """
         height, width = frame.image.shape[:2]
-        view = View(width=width, height=height, place=tuple(placed.camera.tolist()))
+        view = View(
+            width=width,
+            height=height,
+            place=tuple(placed.camera.tolist()),
+            frame_id=placed.frame_id,
+        )
         with self._lock:
             self._target.config = config
             self._target.gestures = gestures or self._target.gestures
@@ -144,12 +149,11 @@ def to_status(state: TargetState, header: Header) -> own.TargetStatus:
     return status_to_message(state, header, RCLPY)
 
 
-def to_pose(state: TargetState, header: Header, *, is_camera: bool) -> PoseStamped | None:
+def to_pose(state: TargetState, header: Header) -> PoseStamped | None:
     """Make the message of `target/pose`; None where there is nothing to be told.
 
     Args:
         state: how it stands with the target.
-        header: stamp of the image, frame of the position.
-        is_camera: whether that frame is the camera's optical one.
+        header: of the image; the pose is in the frame in which it was measured.
     """
-    return pose_to_message(state, header, RCLPY, is_camera=is_camera)
+    return pose_to_message(state, header, RCLPY)

@@ -21,16 +21,17 @@ class TargetFrame:
         self._last: tuple[str, str, int, int] | None = None  # frames and stamp
         self._told: set[str] = set()
 
-    def show(self, pose: PoseStamped, name: str) -> None:
+    def show(self, pose: PoseStamped, name: str, image_frame: str) -> None:
         """Broadcast one pose.
 
         Args:
             pose: as on `target/pose`.
             name: of the frame, empty where none is wanted.
+            image_frame: frame_id of the image, which has a place in TF already.
         """
         if not name:
             return
-        problem = _problem(pose, name)
+        problem = _problem(pose, name, image_frame)
         if problem:
             if problem not in self._told:
                 self._told.add(problem)
@@ -46,7 +47,7 @@ class TargetFrame:
         self._broadcaster.sendTransform(to_transform(pose, name))
 
 
-def _problem(pose: PoseStamped, name: str) -> str:
+def _problem(pose: PoseStamped, name: str, image_frame: str) -> str:
     if transforms.tf2_ros is None:
         return (
             "tf2_ros cannot be imported. Install it (apt install ros-$ROS_DISTRO-tf2-ros-py; it is "
@@ -55,6 +56,10 @@ def _problem(pose: PoseStamped, name: str) -> str:
         )
     if name == pose.header.frame_id:
         return f"target.tf_frame is {name!r}, the frame in which positions are told; take another"
+    if name == image_frame:
+        return f"target.tf_frame is {name!r}, the frame of the images; take another"
+    if name.startswith("/"):
+        return f"target.tf_frame is {name!r}, and names in TF begin without a slash"
     return ""
 
 

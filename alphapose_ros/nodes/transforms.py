@@ -13,7 +13,7 @@ from rclpy.time import Time
 from scipy.spatial.transform import Rotation
 
 from alphapose_ros.config import Config
-from alphapose_ros.frame import Tracks
+from alphapose_ros.frame import JUMP_BACK_S, Tracks
 
 try:
     import tf2_ros
@@ -22,7 +22,6 @@ except ImportError:  # it comes with ROS itself only
 
 LOOK_S = 0.005  # between looks at what has come
 RETRY_S = 1.0  # after a wait in vain, until one is worth while again
-JUMP_BACK_S = 1.0  # a bag that begins anew, and not just images out of order
 LONGEST_S = 1.0  # between two transforms that tell how the camera moves
 
 
@@ -70,6 +69,10 @@ class Transforms:
         """
         if target == source:
             return np.eye(4)
+        if stamp_ns < 0:
+            raise NoTransformError(
+                f"the image's stamp is negative ({stamp_ns} ns); mend its driver"
+            )
         if self._stamp_ns - stamp_ns > JUMP_BACK_S * 1e9:
             self._buffer.clear()  # or what comes now would be too old for it
         self._stamp_ns = stamp_ns

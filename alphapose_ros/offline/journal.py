@@ -104,6 +104,7 @@ class Journal:
             OSError: it cannot be written.
         """
         self._write(_name(frame) + _packed(detected, found))
+        self.frames += 1
 
     def _write(self, record: bytes) -> None:
         whole = memoryview(_HEAD.pack(len(record), zlib.crc32(record)) + record)

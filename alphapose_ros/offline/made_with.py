@@ -9,6 +9,7 @@ from alphapose_ros import __version__
 from alphapose_ros.config import Config, leaves
 from alphapose_ros.devices import pick_device, thread_count
 from alphapose_ros.downloads import hash_of
+from alphapose_ros.io.bag_source import BagSource
 from alphapose_ros.io.ends import Source
 from alphapose_ros.zoo import ZOO, graph_path, weights_path
 
@@ -35,9 +36,13 @@ def findings_made_with(config: Config, source: Source) -> dict[str, Any]:
         for name, value in texts.items()
         for file in _files(value)
     }
+    topics = {"--topics image": source.topics.image} if isinstance(source, BagSource) else {}
     return {
         "version": __version__,
         "source": source.name,
+        "--rate": source.rate_hz,
+        "--sequence": source.is_sequence,
+        **topics,
         "device": pick_device(config.device),
         "threads": thread_count(config.threads),
         **settings,

@@ -36,6 +36,7 @@ class Outputs:
         self._sinks = dict(sinks)
         self._folder = Path(folder)
         self._open: list[str] = []
+        self.frames = 0  # that all sinks have got
 
     def __enter__(self) -> Outputs:
         try:
@@ -85,6 +86,7 @@ class Outputs:
                 sink.add(processed)
             except OSError as error:
                 raise self.explained(name, error) from error
+        self.frames += 1
 
     def explained(self, name: str, error: Exception) -> Exception:
         """Return an error that says what to do where there is no room, else the same one."""

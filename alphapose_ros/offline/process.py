@@ -56,7 +56,8 @@ def process(
     ]
     with hearing_stop() as stop:
         run_stages(run.read(stop, limit), stages, concurrent=concurrent)
-    return run.tally.summary(source.name, tuple(source.problems), is_complete=run.is_complete)
+    told = run.tally.summary(source.name, tuple(source.problems), is_complete=run.is_complete)
+    return replace(told, limit=limit if run.is_limited else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ class _Run:
         self.tally = Tally()
         self._frames_read = 0
         self._has_ended = False  # the source, or its part that is wanted
-        self._is_limited = False  # to its beginning
+        self.is_limited = False  # to the source's beginning
         self._source = source
         self._pipeline = pipeline
         self._outputs = outputs
@@ -99,7 +100,7 @@ class _Run:
         """Open and close the outputs, which learn whether frames are missing at the end."""
         with self._outputs:
             yield
-            if not self.is_complete or self._is_limited:
+            if not self.is_complete or self.is_limited:
                 raise CutOff
 
     def read(self, stop: Stop, limit: int | None) -> Iterator[_Work]:
@@ -109,7 +110,7 @@ class _Run:
                 item = next(items, None)
             if item is None:
                 self._has_ended = True
-                self._is_limited = self._frames_read == limit
+                self.is_limited = self._frames_read == limit
                 return
             self._frames_read += 1
             yield _Work(item=item)

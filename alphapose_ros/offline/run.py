@@ -8,15 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alphapose_ros.config import Config
+from alphapose_ros.io.bag_copy import BagCopy
+from alphapose_ros.io.bag_sink import OUTPUTS
 from alphapose_ros.io.bag_source import BagSource
 from alphapose_ros.io.ends import Job, Sink, Source
-from alphapose_ros.io.sinks import USUAL, USUAL_OF_PICTURES, Plan, build_sinks, files_of
+from alphapose_ros.io.sinks import USUAL, USUAL_OF_PICTURES, Plan, all_files_of, build_sinks
 from alphapose_ros.io.video_sources import StreamSource
 from alphapose_ros.offline.folder import Earlier, RunFolder
 from alphapose_ros.offline.journal import Journal
 from alphapose_ros.offline.made_with import findings_made_with, run_made_with
 from alphapose_ros.offline.outputs import Outputs
 from alphapose_ros.offline.process import process
+from alphapose_ros.offline.reads import setting_paths
 from alphapose_ros.offline.summary import Summary
 from alphapose_ros.pipeline import Pipeline
 
@@ -34,6 +37,7 @@ class Wish:
     copy: tuple[str, ...] = ()  # topics of a bag
     target: str = ""  # who is followed in the bag that is written
     concurrent: bool = True
+    reads: tuple[Path, ...] = ()  # files and folders that are sources: never removed
 
 
 def run_source(
@@ -61,7 +65,9 @@ def run_source(
         which does not end by itself, has it complete.
 
     Raises:
-        FileExistsError: there is an earlier run, which is neither to be resumed nor overwritten.
+        FileExistsError: there is an earlier run, which is neither to be resumed nor overwritten, or
+            something that is not of a run; nothing has been touched then.
+        BlockingIOError: another run is writing into the folder.
         DiskFullError: there is no room; the run can be resumed once there is.
         ValueError, OSError: a setting, output or source is wrong.
     """
@@ -70,21 +76,29 @@ def run_source(
     _check_bag_wishes(wish, source)
     if earlier is Earlier.RESUMED and is_live(source):
         raise ValueError(f"{source.name} cannot be read a second time, so nothing can be resumed")
-    place = RunFolder(folder, files_of(wish.save, wish.format), _made_with(wish, source))
-    if not place.begin(earlier):
-        return None
-    pipeline = build_pipeline(wish.config)
-    try:
-        summary = _process(source, pipeline, wish, place, watch)
-    finally:
+    place = RunFolder(
+        folder,
+        all_files_of(wish.save, wish.format),
+        _made_with(wish, source),
+        limit=wish.limit,
+        reads=_reads(wish, source),
+    )
+    with place.writing():
+        if not place.check(earlier):
+            return None
+        pipeline = build_pipeline(wish.config)
+        outputs = _outputs(source, pipeline, wish, place, watch)
+        try:
+            summary = _process(source, pipeline, wish, place, outputs, earlier)
+        finally:
+            if is_live(source):
+                pipeline.keep()
         if is_live(source):
+            summary = replace(summary, is_complete=True)
+        elif summary.is_complete:  # else resuming would begin with people known from this source
             pipeline.keep()
-    if is_live(source):
-        summary = replace(summary, is_complete=True)
-    elif summary.is_complete:  # else resuming would begin with people known from this very source
-        pipeline.keep()
-    place.end(summary)
-    return summary
+        place.end(summary)
+        return summary
 
 
 def _check_bag_wishes(wish: Wish, source: Source) -> None:
@@ -99,9 +113,15 @@ def is_live(source: Source) -> bool:
     return isinstance(source, StreamSource)
 
 
-def _process(
+def _reads(wish: Wish, source: Source) -> list[Path]:
+    bag = [source.path] if isinstance(source, BagSource) else []
+    return [*wish.reads, *bag, *setting_paths(wish.config)]
+
+
+def _outputs(
     source: Source, pipeline: Pipeline, wish: Wish, place: RunFolder, watch: Sink | None
-) -> Summary:
+) -> Outputs:
+    """Return the outputs, not open yet; what cannot be written is said here."""
     rate_hz = source.rate_hz or USUAL_RATE_HZ
     plan = Plan(
         folder=place.path,
@@ -112,21 +132,46 @@ def _process(
         target=wish.target,
     )
     sinks = build_sinks(wish.save, plan)
-    outputs = Outputs(sinks if watch is None else {**sinks, "watch": watch}, place.path)
+    if wish.copy:
+        with BagCopy(source.path, wish.copy, without=[f"/{name}" for name in OUTPUTS]):
+            pass  # there are such topics, and they can be copied
+    return Outputs(sinks if watch is None else {**sinks, "watch": watch}, place.path)
+
+
+def _process(
+    source: Source,
+    pipeline: Pipeline,
+    wish: Wish,
+    place: RunFolder,
+    outputs: Outputs,
+    earlier: Earlier,
+) -> Summary:
+    """Make room and fill it; an earlier run is removed only once all else is known to be right."""
+    resume = earlier is Earlier.RESUMED
+    made_with = None if is_live(source) else findings_made_with(wish.config, source)
     with ExitStack() as opened:
         journal = None
-        if not is_live(source):
-            made_with = findings_made_with(wish.config, source)
+        if made_with is not None and resume:
             kept = Journal(place.journal, made_with, pipeline.skeleton, resume=True)
             journal = opened.enter_context(kept)
-        return process(
-            source,
-            pipeline,
-            outputs,
-            journal=journal,
-            limit=wish.limit,
-            concurrent=wish.concurrent,
-        )
+        place.clear(keep_journal=resume)
+        if made_with is not None and not resume:
+            kept = Journal(place.journal, made_with, pipeline.skeleton, resume=False)
+            journal = opened.enter_context(kept)
+        try:
+            return process(
+                source,
+                pipeline,
+                outputs,
+                journal=journal,
+                limit=wish.limit,
+                concurrent=wish.concurrent,
+            )
+        except BaseException:
+            if not outputs.frames and not (journal and journal.frames):
+                opened.close()
+                place.withdraw()
+            raise
 
 
 def _made_with(wish: Wish, source: Source) -> dict[str, object]:
@@ -135,7 +180,6 @@ def _made_with(wish: Wish, source: Source) -> dict[str, object]:
         source,
         save=sorted(wish.save),
         format=wish.format,
-        limit=wish.limit,
         copy=sorted(wish.copy),
         target=wish.target,
     )

@@ -63,25 +63,34 @@ class _Threads:
     def __init__(self, stages: Sequence[Stage], waiting: int) -> None:
         self._queues: list[Queue] = [Queue(waiting) for _ in stages]
         self._errors: list[BaseException] = []
+        self._ended = [threading.Event() for _ in stages]
         outboxes = [*self._queues[1:], None]
         self._threads = [
-            threading.Thread(target=self._work, args=way, name=way[0].name, daemon=True)
-            for way in zip(stages, self._queues, outboxes, strict=True)
+            threading.Thread(target=self._run_one, args=way, name=way[1].name, daemon=True)
+            for way in zip(self._ended, stages, self._queues, outboxes, strict=True)
         ]
 
     def run(self, items: Iterable[Any]) -> None:
         for thread in self._threads:
             thread.start()
         try:
-            for item in items:
-                if not self._queues[0].put(item):
-                    break
+            self._feed(items)
         except BaseException as error:  # noqa: BLE001  raised again at the end
             self._errors.append(error)
-        self._queues[0].finish()
         self._join()
         if self._errors:
             raise self._errors[0]
+
+    def _feed(self, items: Iterable[Any]) -> None:
+        for item in items:
+            if not self._queues[0].put(item):
+                break
+
+    def _run_one(self, ended: threading.Event, *way: Any) -> None:
+        try:
+            self._work(*way)
+        finally:
+            ended.set()
 
     def _work(self, stage: Stage, inbox: Queue, outbox: Queue | None) -> None:
         try:
@@ -98,12 +107,22 @@ class _Threads:
                 outbox.finish()
 
     def _join(self) -> None:
-        """Wait for all threads; Ctrl-C shortens it, but never leaves a context open."""
-        while any(thread.is_alive() for thread in self._threads):
+        """Wait for all threads; Ctrl-C shortens it, but never leaves a context open.
+
+        However often it comes, before or during the wait, what waits between the stages is dropped:
+        every thread ends after the item in its hands.
+        """
+        is_over = False
+        while not is_over:
             try:
+                if any(isinstance(error, KeyboardInterrupt) for error in self._errors):
+                    for queue in self._queues:
+                        queue.close()
+                self._queues[0].finish()
+                for ended in self._ended:  # a join() that is interrupted takes a thread for ended
+                    ended.wait()
                 for thread in self._threads:
                     thread.join()
+                is_over = True
             except KeyboardInterrupt as error:
                 self._errors.append(error)
-                for queue in self._queues:
-                    queue.close()

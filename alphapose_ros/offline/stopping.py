@@ -19,7 +19,9 @@ class Stop:
 
 @contextmanager
 def hearing_stop() -> Iterator[Stop]:
-    """Turn the first Ctrl-C or SIGTERM into a wish to stop; the second does what it always does.
+    """Turn the first Ctrl-C or SIGTERM into a wish to stop; the second raises KeyboardInterrupt.
+
+    So too where the process was started with one of them ignored, as in the background of a script.
 
     In other threads than the main one, which get no signals, the wish is never uttered.
     """
@@ -29,17 +31,15 @@ def hearing_stop() -> Iterator[Stop]:
         return
     old = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def restore() -> None:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
     def ask(*_: Any) -> None:
         stop.is_asked = True
-        restore()
+        for number, handler in old.items():
+            signal.signal(number, handler if callable(handler) else signal.default_int_handler)
 
     for number in old:
         signal.signal(number, ask)
     try:
         yield stop
     finally:
-        restore()
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -28,6 +28,7 @@ class Summary:
     problems: tuple[Problem, ...]  # what the source had to skip
     seconds: float
     stage_fps: dict[str, float]  # frames per second of each stage while it works
+    limit: int | None = None  # most frames, where it ended by that
 
     @property
     def fps(self) -> float:
@@ -43,6 +44,7 @@ class Summary:
         return {
             "source": self.source,
             "is_complete": self.is_complete,
+            "limit": self.limit,
             "frames": self.frames,
             "frames_resumed": self.frames_resumed,
             "poses": self.poses,

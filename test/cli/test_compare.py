@@ -127,6 +127,61 @@ def test_folders_of_a_run_are_taken(bag, other, tmp_path, capsys):
     assert "frames, by name: 4 in both" in capsys.readouterr().out
 
 
+def test_of_two_runs_the_file_that_tells_most_of_those_in_both_is_taken(bag, tmp_path, capsys):
+    saved = {"run_a": ("csv", "alphapose", "mot"), "run_b": ("alphapose", "mot"), "run_c": ("csv",)}
+    for run, names in saved.items():
+        (tmp_path / run).mkdir()
+        for name in names:
+            write_file(tmp_path / run / f"results{FORMATS[name].suffix}", bag, name)
+    a, b, c = (str(tmp_path / run) for run in saved)
+    for first, second, files in (
+        (a, b, ("results.json", "results.json")),
+        (a, c, ("results.csv", "results.csv")),
+        (b, c, ("results.json", "results.csv")),
+        (a, str(bag), ("results.csv", "")),
+    ):
+        assert main(["compare", first, second]) == 0
+        told = capsys.readouterr().out.splitlines()[:2]
+        for line, side, path, file in zip(told, "AB", (first, second), files, strict=True):
+            assert line.startswith(f"{side}: {path}{f' ({file})' if file else ''}, 4 frames")
+
+
+def test_states_and_scores_of_boxes_of_tables_are_compared(bag, tmp_path, capsys):
+    people = [tracks_of(index) for index in range(4)]
+    tentative = np.full(2, TrackState.TENTATIVE)
+    people[2] = replace(people[2], states=tentative)
+    people[3] = replace(people[3], poses=replace(people[3].poses, box_scores=[0.5, 0.9]))
+    other = write_bag(tmp_path / "states", people)
+    files = [write_file(tmp_path / f"{b.name}.csv", b, "csv") for b in (bag, other)]
+    with pytest.raises(SystemExit):
+        main(["compare", *map(str, files), "--tolerance-px", "1"])
+    said = capsys.readouterr().out
+    assert "states differ, first that of track 1 in 2.jpg" in said
+    assert "box_scores differ by up to 0.4 score" in said
+
+
+def test_a_bag_and_a_table_of_one_run_are_equal(tmp_path, capsys):
+    """The bag has widths and heights in float32; a corner is 1.2e-4 px away at 1820 px."""
+    people = [tracks_of(0)]
+    boxes = np.float32([[100, 20, 130, 140], [0.68769354, 769.87506, 169.36081, 1820.4471]])
+    people[0] = replace(people[0], poses=replace(people[0].poses, boxes=boxes))
+    bag = write_bag(tmp_path / "bag", people)
+    results = read_bag_results(bag)
+    file = tmp_path / "results.csv"
+    with FORMATS["csv"].writer(file, BODY) as writer:
+        writer.add(replace(results.frames[0], tracks=people[0]))
+    read = results.frames[0].tracks.poses.boxes
+    assert 0 < np.abs(read - boxes).max() < 5e-4
+    assert main(["compare", str(bag), str(file), "--tolerance-px", "0"]) == 0
+    assert "A and B are equal: 1 frames, 2 people, no difference." in capsys.readouterr().out
+
+
+def test_stamps_that_nobody_told_are_refused(bag, tmp_path, capsys):
+    file = write_file(tmp_path / "results.json", bag, "alphapose")
+    assert main(["compare", str(bag), str(file), "--match", "stamp"]) == 1
+    assert f"{file} tells no times" in capsys.readouterr().err
+
+
 def test_figures_and_frames_are_written(bag, other, tmp_path):
     figures, frames = tmp_path / "figures.json", tmp_path / "frames.csv"
     written = ["--json", str(figures), "--frames", str(frames)]

@@ -9,9 +9,10 @@ from made_tracks import BODY, DT_NS, tracks_of
 
 from alphapose_ros.config import GestureConfig, TargetConfig
 from alphapose_ros.following.gestures import Gesture, GestureReader
-from alphapose_ros.following.hands import DOWN
 from alphapose_ros.following.records import TargetStatus, View
 from alphapose_ros.following.target import Target
+from alphapose_ros.frame import TrackState
+from alphapose_ros.lifting.axes import DOWN
 
 VIEW = View(width=640, height=480)
 UP = ((0.5, -0.5, 0.0), (0.0, -1.0, 0.0))
@@ -217,6 +218,35 @@ def test_stamps_that_go_back_begin_anew():
     for number in range(8):
         reader(up, 10**10 + number * DT_NS)
     assert not reader(up, 0).is_raised.any()
+
+
+@pytest.mark.parametrize("back_s", [0.02, 0.999])
+def test_images_out_of_order_do_not(back_s):
+    reader = GestureReader(GestureConfig(hold_s=0.3))
+    up = seen(person(UP))
+    stamps = [number * DT_NS for number in range(20)]
+    stamps.insert(12, stamps[11] - round(back_s * 1e9))
+    found = [reader(up, stamp) for stamp in stamps]
+    assert [n for n, one in enumerate(found) if one.is_new.any()] == [3]
+    assert all(one.is_raised[0, 0] for one in found[3:])
+    assert {int(one.since_ns[0, 0, 0]) for one in found[3:]} == {0}
+
+
+def test_more_than_a_second_back_begins_anew():
+    reader = GestureReader(GestureConfig(hold_s=0.3))
+    up = seen(person(UP))
+    for number in range(20):
+        reader(up, number * DT_NS)
+    assert not reader(up, 8 * DT_NS).is_raised.any()
+
+
+def test_a_track_that_is_not_confirmed_says_nothing():
+    reader = GestureReader(GestureConfig(hold_s=0.3))
+    up = seen(person(UP))
+    tentative = replace(up, states=np.array([TrackState.TENTATIVE]))
+    assert not any(len(reader(tentative, number * DT_NS)) for number in range(8))
+    raised = [reader(up, number * DT_NS).is_raised.any() for number in range(8, 13)]
+    assert raised == [False] * 3 + [True] * 2  # held as a confirmed one
 
 
 # A raised hand chooses the target

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_tracks import DT_NS, VIEW, somebody, tracks_of
@@ -19,17 +21,17 @@ class Story:
     def __init__(self, **settings):
         self.target = Target(TargetConfig(**settings))
         self.stamp_ns = 0
-        self.tracks = tracks_of()
+        self.tracks, self.view = tracks_of(), VIEW
 
     def __call__(self, *people, frames=1, metres=True):
         self.tracks = tracks_of(*people, metres=metres)
         for _ in range(frames):
             self.stamp_ns += DT_NS
-            state = self.target.update(self.tracks, self.stamp_ns, VIEW)
+            state = self.target.update(self.tracks, self.stamp_ns, self.view)
         return state
 
     def select(self, by, **values):
-        return self.target.select(Wish(by=by, **values), self.tracks, VIEW)
+        return self.target.select(Wish(by=by, **values), self.tracks, self.view)
 
     def begin(self, *people, track_id=1, **settings):
         self(*people, **settings)
@@ -87,6 +89,32 @@ def test_in_frames_without_depth_the_place_is_predicted_and_then_nothing_is_told
     assert [s.status for s in states] == [TRACKING] * 5
     assert [s.position is not None for s in states] == [True] * 3 + [False] * 2
     assert story(somebody(1)).position is not None
+
+
+ODOM, CAMERA = (replace(VIEW, frame_id=name) for name in ("odom", "camera"))
+
+
+def test_a_predicted_place_stays_in_the_frame_in_which_it_was_measured():
+    story = Story(predict_s=0.3)
+    story.view = ODOM
+    story.begin(somebody(1))
+    story(somebody(1, at=(5.0, 2.0), velocity=(1.0, 0.0, 0.0)))
+    story.view = CAMERA
+    states = [story(somebody(1), metres=False) for _ in range(4)]
+    assert [s.frame_id for s in states] == ["odom"] * 3 + [""]
+    np.testing.assert_allclose([s.position[0] for s in states[:3]], [5.1, 5.2, 5.3])
+    assert states[3].position is None
+    state = story(somebody(1, at=(0.5, 3.0)))
+    assert (state.frame_id, state.position.tolist()) == ("camera", [0.5, 0.0, 3.0])
+    assert not state.is_predicted
+
+
+def test_who_is_chosen_and_then_without_a_place_is_told_in_the_frame_of_the_choice():
+    story = Story()
+    story.view = ODOM
+    story.begin(somebody(1, at=(5.0, 2.0)))
+    story.view = CAMERA
+    assert story(somebody(1), metres=False).frame_id == "odom"
 
 
 def test_people_without_places_can_be_followed():
@@ -194,6 +222,17 @@ def test_whoever_would_have_had_to_be_faster_is_not_the_target(metres_away, expe
         assert story(far, frames=20).status == TRACKING  # by then there was time enough
 
 
+@pytest.mark.parametrize(("view", "expected"), [(ODOM, REIDENTIFYING), (CAMERA, TRACKING)])
+def test_places_in_two_frames_say_nothing_of_how_fast_somebody_was(view, expected):
+    story = Story(max_speed_mps=4.0, confirmations=3)
+    story.view = ODOM
+    story.begin(somebody(1, person_id=7, at=(0.0, 3.0)))
+    story(frames=5)
+    story.view = view
+    state = story(somebody(2, person_id=7, at=(9.0, 3.0)), frames=3)
+    assert state.status == expected
+
+
 # Without re-ID
 
 
@@ -278,6 +317,36 @@ def test_a_track_that_is_not_in_view_is_refused_with_those_that_are():
 def test_nobody_too_far_away_becomes_the_target():
     found = choice(SelectBy.TRACK_ID, somebody(1, at=(0.0, 9.5)), track_id=1)
     assert found == (False, NO_TRACK, "track 1 is 9.5 m away; target.max_range_m is 8")
+
+
+def test_a_person_who_is_in_view_but_too_far_away_is_refused():
+    found = choice(SelectBy.PERSON_ID, somebody(1, person_id=3, at=(0.0, 9.5)), person_id=3)
+    assert found == (False, NO_TRACK, "track 1 is 9.5 m away; target.max_range_m is 8")
+
+
+def test_a_person_who_is_lost_is_not_in_view():
+    hidden = somebody(1, person_id=3, at=(0.0, 9.5), state=LOST_TRACK)
+    found = choice(SelectBy.PERSON_ID, hidden, somebody(2, person_id=4), person_id=3)
+    assert found.success
+    assert found.message == "person 3 is not in view; becomes the target once there"
+
+
+def test_a_person_who_is_waited_for_becomes_the_target_only_when_near_enough():
+    story = Story(confirmations=3, max_range_m=8.0)
+    story(somebody(1, person_id=4))
+    assert story.select(SelectBy.PERSON_ID, person_id=7).success
+    state = story(somebody(2, person_id=7, at=(0.0, 9.5)), frames=10)
+    assert (state.status, state.position, state.confidence) == (SELECTING, None, 0)
+    near = somebody(2, person_id=7, at=(0.0, 7.5))
+    assert [story(near).status for _ in range(3)] == [SELECTING, SELECTING, TRACKING]
+    assert story(somebody(2, person_id=7, at=(0.0, 9.5))).status == TRACKING
+
+
+def test_a_target_that_was_lost_is_found_again_at_any_range():
+    story = Story(confirmations=3, max_range_m=8.0)
+    story.begin(somebody(1, person_id=7, at=(0.0, 7.5)))
+    story(frames=20)
+    assert story(somebody(2, person_id=7, at=(0.0, 9.5)), frames=3).status == TRACKING
 
 
 def test_a_wish_that_fails_leaves_the_target_as_it_was():

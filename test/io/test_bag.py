@@ -179,6 +179,20 @@ def test_a_truncated_bag_is_reported(path, part):
         list(bag.messages())
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("a.mcap", r"or save what is left with `mcap recover`$"),
+        ("a.db3", r"or save what is left with `sqlite3 a\.db3 \.recover \| sqlite3 NEW\.db3`$"),
+        ("a.bag", r"copy it again$"),
+    ],
+)
+def test_the_remedy_for_a_damaged_file_is_one_for_its_kind(tmp_path, name, remedy):
+    (tmp_path / name).write_bytes(b"no bag at all" * 100)
+    with pytest.raises(BagError, match=remedy), BagReader(tmp_path / name):
+        pass
+
+
 def test_flipped_bytes_are_reported_or_harmless_but_never_another_error(path):
     rng = np.random.default_rng(1)
     file = path / "bag.mcap"

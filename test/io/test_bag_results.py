@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+import made_bags as made
 import numpy as np
 import pytest
 
@@ -70,13 +71,14 @@ def run(path, *people, prefix=""):
     return path
 
 
-def record(path, messages, extra=()):
-    """Write messages (stamp, tracks) as they come from a node."""
+def record(path, messages, extra=(), of_none=()):
+    """Write messages (stamp, tracks) as they come from a node; numbers ``of_none``: of no image."""
     with BagWriter(path) as bag:
         for message in extra:
             bag.write(message)
         for number, (stamp_ns, tracks) in enumerate(messages):
-            about = About(header_of(stamp_ns, "camera", DIALECT), width=200, height=100)
+            width = 0 if number in of_none else 200
+            about = About(header_of(stamp_ns, "camera", DIALECT), width=width, height=width // 2)
             message = tracks_to_message(tracks, about, DIALECT)
             data = bytes(TYPES.serialize_cdr(message, TRACKS))
             bag.write(BagMessage("/tracks", TRACKS, 10 + number, data))
@@ -119,6 +121,40 @@ def test_the_last_word_of_a_node_is_no_frame(tmp_path):
     results = read_bag_results(record(tmp_path / "bag", words))
     assert [frame.stamp_ns for frame in results.frames] == [1, 2, 3, 4]
     assert [len(frame.tracks) for frame in results.frames] == [3, 0, 3, 3]
+
+
+def test_the_last_word_of_a_node_that_saw_no_image_is_no_frame(tmp_path):
+    nobody = Tracks.empty(BODY)
+    words = [(0, nobody), (5, some_tracks()), (5, nobody), (0, nobody), (6, nobody)]
+    path = record(tmp_path / "bag", words, of_none=(0, 3))
+    assert [frame.stamp_ns for frame in read_bag_results(path).frames] == [5, 6]
+    path = record(tmp_path / "nothing", words[:1], of_none=(0,))
+    with pytest.raises(BagError, match="there is no message on /tracks"):
+        read_bag_results(path)
+
+
+def test_of_a_truncated_bag_the_frames_that_are_left_are_read(tmp_path, caplog):
+    words = [(1 + number, some_tracks()) for number in range(300)]
+    path = record(tmp_path / "bag", words)
+    assert len(read_bag_results(path).frames) == 300 and not caplog.records
+    made.cut(path / "bag.mcap", 0.6)
+    frames = read_bag_results(path).frames
+    assert 50 < len(frames) < 300
+    assert [frame.stamp_ns for frame in frames] == list(range(1, len(frames) + 1))
+    assert_same(frames[-1].tracks, some_tracks())
+    assert f"{len(frames)} frames of /tracks are kept. bag.mcap, byte" in caplog.text
+
+
+def test_a_message_that_cannot_be_decoded_costs_no_other(tmp_path, caplog):
+    cut = BagMessage("/tracks", TRACKS, 1, b"\x00\x01\x00\x00\x01\x02")
+    path = record(tmp_path / "bag", [(2, some_tracks()), (3, some_tracks())], [cut])
+    assert [frame.stamp_ns for frame in read_bag_results(path).frames] == [2, 3]
+    assert "a message of /tracks is no alphapose_ros/msg/TrackedPersonArray" in caplog.text
+    path = record(tmp_path / "none", [], [cut])
+    with pytest.raises(
+        BagError, match=r"no message on /tracks that can be read; /tracks at 0\.000"
+    ):
+        read_bag_results(path)
 
 
 def test_cameras_without_stamps_lose_no_frame(tmp_path):

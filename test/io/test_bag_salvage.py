@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import made_bags as made
 import pytest
@@ -24,6 +25,22 @@ def test_of_a_whole_bag_everything_is_left(tmp_path, storage, compression):
         first = next(left.messages(["/camera/image_raw"]))
         assert first.topic == "/camera/image_raw"
         assert left.decode(first).width == bag.decode(first).width == 64
+    assert problems == []
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_another_thread_may_go_on_with_reading(tmp_path, storage):
+    path = made.write(tmp_path / "bag", made.camera(30), storage)
+    problems = []
+    with SalvageReader(path, problems.append) as left, ThreadPoolExecutor(1) as other:
+        messages = left.messages()
+        first = next(messages)
+        rest = other.submit(list, messages).result()
+        assert [first, *rest] == list(left.messages())
+        assert len(rest) == sum(left.counts.values()) - 1
+        messages = left.messages()
+        next(messages)
+        other.submit(messages.close).result()
     assert problems == []
 
 

@@ -7,6 +7,7 @@ from errno import ENOSPC
 from itertools import islice
 from types import SimpleNamespace
 
+import made_bags as made
 import numpy as np
 import pytest
 from rosbags.highlevel import AnyReader
@@ -407,6 +408,33 @@ def test_a_damaged_source_costs_only_what_is_damaged(tmp_path, source, caplog):
     path = write(tmp_path / "bag", [processed(n) for n in range(3)], copy_from=source)
     assert len(read(path, "/tracks")) == 3
     assert "copied no further" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("storage", "compression"), [("mcap", "none"), ("sqlite3", "none"), ("sqlite3", "message")]
+)
+def test_of_a_truncated_bag_what_is_left_is_copied(tmp_path, caplog, storage, compression):
+    source = made.write(tmp_path / "source", made.camera(100), storage, compression)
+    with BagReader(source) as bag:
+        whole = list(bag.messages(["/camera/image_raw"]))
+    (file,) = [item for item in source.iterdir() if item.suffix != ".yaml"]
+    pages = file.stat().st_size * 6 // 10 // 4096
+    file.write_bytes(file.read_bytes()[: pages * 4096])
+    path = write(tmp_path / "bag", [processed(0)], copy_from=source, copy_topics=["/camera/*"])
+    with BagReader(path) as bag:
+        copied = list(bag.messages(["/camera/image_raw"]))
+    assert 30 < len(copied) < 65 and copied == whole[: len(copied)]
+    assert "what is left was copied" in caplog.text
+
+
+def test_of_a_truncated_bag_another_definition_of_a_known_type_is_refused(tmp_path):
+    source, old = tmp_path / "source", "alphapose_ros/msg/TargetStatus"
+    with BagWriter(source, definitions={old: "uint8 state\n"}) as bag:
+        bag.write(BagMessage("/old", old, 1, b"\x00\x01\x00\x00\x01"))
+    file = source / "source.mcap"
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(BagError, match=r"TargetStatus \(/old\) is another than the one of today"):
+        write(tmp_path / "bag", [processed(0)], copy_from=source)
 
 
 def test_topics_of_ros_1_are_not_copied(tmp_path):

@@ -192,6 +192,54 @@ def test_a_changed_box_is_found():
     assert found(comparison) == ["boxes differ by up to 3 px: track 2 in 1.jpg"]
 
 
+def test_a_changed_score_of_a_box_is_found():
+    comparison = compared(changed(people(), box_scores=[0.9, 0.775]))
+    assert found(comparison) == ["box_scores differ by up to 0.125 score: track 2 in 1.jpg"]
+
+
+def test_a_changed_score_of_an_identity_is_found():
+    first, second = (people(identity_scores=[0.5, score]) for score in (0.5, 0.75))
+    comparison = compare(results(frame(0, first)), results(frame(0, second)))
+    assert found(comparison) == ["identity_scores differ by up to 0.25 score: track 2 in 0.jpg"]
+
+
+def test_another_state_is_found():
+    tentative = people(states=[TrackState.TRACKED, TrackState.TENTATIVE])
+    comparison = compared(tentative)
+    assert found(comparison) == ["states differ, first that of track 2 in 1.jpg"]
+    assert differences(comparison, Tolerances(px=1, score=1, m=1, deg=1)) == found(comparison)
+    assert not is_equal(comparison)
+
+
+@pytest.mark.parametrize(("side", "is_first"), [("A", False), ("B", True)])
+def test_what_a_file_has_no_room_for_is_no_difference_and_said(side, is_first):
+    """As AlphaPose's form: no scores of boxes, no past of tracks."""
+    known = results(frame(0), frame(1))
+    tracks = changed(people(hits=[0, 0]), box_scores=[np.nan] * 2)
+    bare = results(frame(0, tracks), frame(1, tracks))
+    comparison = compare(known, bare) if is_first else compare(bare, known)
+    assert found(comparison) == []
+    *_, last = lines(comparison)
+    told = f"Not compared: box scores (none in {side}), states (none in {side})."
+    assert last == f"A and B are equal: 2 frames, 4 people, no difference. {told}"
+    assert figures(comparison)["not_compared"] in told
+
+
+def test_what_is_ignored_is_said():
+    *_, last = lines(compared(people(), without=("facings", "person_ids")))
+    assert last.endswith("no difference. Not compared: facings, person ids.")
+
+
+def test_rounding_by_a_bag_is_no_difference_of_boxes():
+    boxes = people().poses.boxes + np.float32([[0, 0, 3.1e-5, 0], [0, 0, 0, 0]])
+    first, second = results(frame(0)), results(frame(0, changed(people(), boxes=boxes)))
+    assert len(found(compare(first, second))) == 1
+    bag = replace(first, box_error_px=5e-4)
+    assert found(compare(bag, second)) == found(compare(second, bag)) == []
+    boxes = people().poses.boxes + np.float32([[0, 0, 1e-3, 0], [0, 0, 0, 0]])
+    assert len(found(compare(bag, results(frame(0, changed(people(), boxes=boxes)))))) == 1
+
+
 @pytest.mark.parametrize(("side", "is_first"), [("A", True), ("B", False)])
 def test_a_person_whom_only_one_has_is_found(side, is_first):
     comparison = compared(people((1,))) if is_first else compared(people(), people((1,)))
@@ -391,6 +439,23 @@ def test_frames_of_the_same_stamp_belong_together_in_their_order():
         (None, "9.jpg"),
         ("2.jpg", None),
     ]
+
+
+@pytest.mark.parametrize("is_second", [False, True])
+def test_stamps_that_a_file_does_not_tell_match_nothing(is_second):
+    both = [results(frame(0)), results(frame(0), name="found.json", has_stamps=False)]
+    with pytest.raises(ValueError, match=r"found\.json tells no times.*--match name"):
+        pair_frames(*(both if is_second else both[::-1]), "stamp")
+
+
+def test_stamps_are_not_advised_where_there_are_none():
+    comparison = compare(results(frame(0)), results(frame(3), has_stamps=False))
+    assert comparison.notes == ("no frame is in both by name",)
+
+
+def test_names_of_bytes_that_are_no_text_are_matched_as_tables_have_them():
+    first = results(frame(0, name="caf\udce9.jpg"), has_stamps=False)
+    assert None not in pair_frames(first, results(frame(0, name="caf\\udce9.jpg"))).pairs[0]
 
 
 def test_results_that_have_nothing_in_common_say_what_else_could_be_tried():

@@ -42,6 +42,26 @@ def test_folders_of_equal_names_are_kept_apart(tmp_path):
     assert levels == {"images/a/1.png.jpg": 40, "images/b/1.png.jpg": 120, "images/b/1.jpg": 200}
 
 
+def test_names_that_meet_are_numbered_and_the_same_again(tmp_path):
+    names = ("a.png", "a.png.jpg", "a:b.jpg", "ab.jpg", "a.png_2.jpg")
+    written = []
+    for folder in (tmp_path / "first", tmp_path / "resumed"):
+        with ImagesSink(folder, job()) as sink:
+            for number, name in enumerate(names):
+                image = np.full((60, 80, 3), 40 + 40 * number, np.uint8)
+                sink.add(processed(number, people([]), image, name))
+        paths = sorted((folder / "images").glob("*.jpg"))
+        written.append({path.name: round(cv2.imread(str(path)).mean()) for path in paths})
+    assert written[0] == written[1]
+    assert written[0] == {
+        "a.png.jpg": 40,
+        "a.png_2.jpg": 80,
+        "ab.jpg": 120,
+        "ab_2.jpg": 160,
+        "a.png_2_2.jpg": 200,
+    }
+
+
 def test_people_are_drawn_and_faces_covered_with_privacy(tmp_path):
     unknown = people([BOX], keypoints=np.full((1, 136, 3), np.nan))
     for name, privacy in (("open", False), ("private", True)):

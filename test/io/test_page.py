@@ -214,6 +214,14 @@ def test_pictures_are_of_the_right_frames(tmp_path, is_drawn):
     assert pictures.video == ""  # MPEG-4 part 2, which browsers do not play
 
 
+def test_a_run_without_frames_has_the_video_only(tmp_path):
+    film(tmp_path / "walk.mp4")
+    nothing = Results(skeleton=SKELETON, frames=[])
+    page = tmp_path / "view.html"
+    pictures = pictures_of(nothing, tmp_path / "walk.mp4", page, stills=3, is_drawn=False)
+    assert (pictures.stills, dict(pictures.portraits)) == ((), {})
+
+
 def test_with_privacy_there_are_neither_pictures_nor_faces(tmp_path):
     run = results()
     with pytest.raises(ValueError, match=r"output\.privacy"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -108,6 +109,41 @@ def test_broken_pictures_are_reported_and_the_others_given(tmp_path):
     assert [item.frame.index for item in items] == [0, 2, 4]  # their places among all
     assert [item.frame.stamp_ns for item in items] == [0, 200_000_000, 400_000_000]
     assert [problem.where for problem in source.problems] == ["cut.jpg", "text.jpg"]
+
+
+def test_a_broken_picture_is_named_once(tmp_path):
+    save(tmp_path / "brk/b.png")
+    (tmp_path / "brk/a.jpg").write_text("no picture")
+    source = PictureSource([tmp_path / "brk/a.jpg", tmp_path / "brk/b.png"])
+    list(source)
+    (problem,) = source.problems
+    assert problem.where == "a.jpg"
+    assert problem.what == "OpenCV cannot read it as a picture; save it again as PNG"
+
+
+def test_names_that_are_not_utf_8_can_be_written_and_told_apart(tmp_path):
+    data = save(tmp_path / "a.png").read_bytes()
+    names = [
+        b"caf\xe9.png",
+        b"caf\xe8.png",
+        "caf\N{REPLACEMENT CHARACTER}_2.png".encode(),
+        b"\xe9.jpg",
+    ]
+    paths = [tmp_path / os.fsdecode(name) for name in names]
+    for path in paths:
+        path.write_bytes(data if path.suffix == ".png" else b"no picture")
+    source = PictureSource(paths)
+    mark = "\N{REPLACEMENT CHARACTER}"
+    assert [item.name for item in source] == [
+        f"caf{mark}.png",
+        f"caf{mark}_3.png",
+        f"caf{mark}_2.png",
+    ]
+    (problem,) = source.problems
+    assert problem.where == f"{mark}.jpg"
+    (problem.where + problem.what + source.name).encode()
+    with pytest.raises(PictureError, match=f"{mark}.jpg: OpenCV"):
+        list(PictureSource(paths[3:]))
 
 
 def test_a_source_without_one_good_picture_is_an_error(tmp_path):

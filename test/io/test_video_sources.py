@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import threading
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -93,6 +94,12 @@ def test_frames_that_cannot_be_decoded_are_told_with_their_place(tmp_path, suffi
     (problem,) = source.problems
     assert problem.where == f"a.{suffix}, frame 11"
     assert "3 frames before it cannot be decoded and were left out" in problem.what
+    source = VideoFileSource(path)
+    with source:
+        frames = iter(source)
+        assert len(list(islice(frames, 11))) == 11 and source.problems == []
+        next(frames)  # it is told at once, however many frames are wanted
+        assert [one.where for one in source.problems] == [problem.where]
 
 
 def test_a_variable_rate_is_kept_and_is_no_problem(tmp_path):

@@ -99,8 +99,9 @@ def test_where_a_lens_model_has_no_ray_there_is_none():
     ("model", "coefficients", "said"),
     [
         ("double_sphere", [0.1] * 4, "double_sphere"),
-        ("plumb_bob", [0.1] * 3, "3 coefficients"),
-        ("equidistant", [0.1] * 2, "needs 4"),
+        ("plumb_bob", [0.1] * 3, "plumb_bob has 4 or 5 coefficients"),
+        ("plumb_bob", [0.1] * 8, "plumb_bob has 4 or 5 coefficients"),
+        ("equidistant", [0.1] * 2, "equidistant has 4 coefficients"),
     ],
 )
 def test_an_unknown_lens_is_refused(model, coefficients, said):

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from alphapose_ros.frame import Camera
+from alphapose_ros.lifting.camera import ALIASES, DISTORTIONS, project, rays
 from alphapose_ros.lifting.camera_info import read_camera
 
 K = [500.0, 0, 320, 0, 510, 240, 0, 0, 1]
@@ -55,11 +57,37 @@ def test_an_uncalibrated_camera_is_none():
         ("plumb_bob", [0.1] * 5 + [0.0] * 3, ("plumb_bob", 5)),  # zeros say nothing
         ("rational_polynomial", [0.1] * 8, ("rational_polynomial", 8)),
         ("fisheye", [0.1] * 4, ("equidistant", 4)),
+        ("kannala_brandt4", [0.1] * 4, ("equidistant", 4)),
+        ("none", [], ("plumb_bob", 4)),
+        ("none", [0.0], ("plumb_bob", 4)),
     ],
 )
 def test_lenses_are_read_under_all_their_names(model, d, expected):
     camera = read_camera(info(distortion_model=model, d=d))
     assert (camera.distortion_model, len(camera.distortion)) == expected
+
+
+@pytest.mark.parametrize("count", [0, 4, 5, 8, 12, 14])
+@pytest.mark.parametrize("name", [*DISTORTIONS, *ALIASES])
+def test_what_is_read_and_what_is_computed_with_are_the_same_lenses(name, count):
+    d = np.resize([0.1, -0.02, 0.001, 0.002], count)
+    taken = Camera(matrix=np.reshape(K, (3, 3)), distortion=d, distortion_model=name)
+    if count and count not in DISTORTIONS[ALIASES.get(name, name)]:
+        for use in (
+            lambda: read_camera(info(distortion_model=name, d=d)),
+            lambda: rays(np.zeros((1, 2)), taken),
+            lambda: project(np.ones((1, 3)), taken),
+        ):
+            with pytest.raises(ValueError, match=f"has {DISTORTIONS[ALIASES.get(name, name)][0]}"):
+                use()
+        return
+    read = read_camera(info(distortion_model=name, d=d))
+    assert read.distortion_model in DISTORTIONS
+    pixels = np.array([[300.0, 200.0], [350.0, 280.0]])
+    points = rays(pixels, read)
+    assert np.isfinite(points).all()
+    np.testing.assert_array_equal(points, rays(pixels, taken))
+    np.testing.assert_allclose(project(2 * points, taken), pixels, atol=1e-3)
 
 
 @pytest.mark.parametrize(

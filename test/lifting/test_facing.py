@@ -96,6 +96,34 @@ def test_a_camera_that_looks_down_sees_people_face_along_the_floor():
         assert np.degrees(np.arccos(found[0] @ (tilt @ facing_of(0.7)))) < 15
 
 
+@pytest.mark.parametrize("normal", [None, UP])
+@pytest.mark.parametrize("score", [0.0, 0.29])
+def test_who_shows_nothing_that_tells_it_faces_nowhere(score, normal):
+    poses = poses_of(AROUND, score=score)
+    found, stds = faced(poses, Lifted.nothing(len(poses), len(HALPE.names)), normal)
+    assert np.isnan(found).all() and np.isnan(stds).all()
+
+
+def test_knees_and_ankles_do_not_tell_it():
+    others = [name for name in BODY if "knee" not in name and "ankle" not in name]
+    poses = hidden(poses_of(AROUND), *others)
+    found, stds = faced(poses, Lifted.nothing(len(poses), len(HALPE.names)), UP)
+    assert np.isnan(found).all() and np.isnan(stds).all()
+
+
+def test_a_nose_exactly_between_the_ears_alone_does_not_tell_it():
+    # The sine is measured, and is 0; the cosine is not: front and back look the same.
+    bodies = np.array([body_in_camera(0, [0, 0, 3.0])])
+    poses = hidden(poses_of(bodies), *(name for name in BODY if name[-3:] not in ("ose", "ear")))
+    keypoints = poses.keypoints.copy()
+    keypoints[0, HALPE.index("nose"), 0] = keypoints[0, HALPE.index("left_ear"), 0]
+    keypoints[0, HALPE.index("right_ear"), 2] = 0
+    poses = type(poses)(**{**vars(poses), "keypoints": keypoints})
+    place = np.array([[keypoints[0, HALPE.index("nose"), 0] - 319.5, 0.0, 600.0]]) / 200
+    found, stds = faced(poses, Lifted.nothing(1, len(HALPE.names)), UP, place)
+    assert np.isnan(found).all() and np.isnan(stds).all()
+
+
 def test_people_nowhere_and_nobody_face_nowhere():
     found, stds = faced(poses_of(AROUND), lifted_of(AROUND), UP, np.full((len(AROUND), 3), np.nan))
     assert np.isnan(found).all() and np.isnan(stds).all()

@@ -4,13 +4,24 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bodies import SIZE, body_in_camera, facing_of, frame_of, painted, pinhole, poses_of, tracks_of
+from bodies import (
+    HALPE,
+    SIZE,
+    body_in_camera,
+    facing_of,
+    frame_of,
+    painted,
+    pinhole,
+    poses_of,
+    tracks_of,
+)
 
 from alphapose_ros.config import LiftingConfig
 from alphapose_ros.frame import Camera, PositionSource, TrackState
 from alphapose_ros.lifting import Ground, build_lifter
+from alphapose_ros.lifting.facing import MAX_STD
 from alphapose_ros.lifting.hips import SURFACE_M
-from alphapose_ros.lifting.lifter import DOUBT_S, PREDICT_S
+from alphapose_ros.lifting.lifter import DOUBT_S, PREDICT_S, TURN_STD
 
 DT_S = 1 / 15
 
@@ -154,6 +165,94 @@ def test_who_turns_round_is_followed():
     turns = np.linspace(0, np.pi, 16)  # in a good second
     found = facings_of(lifter_of(), [*[0] * 20, *turns, np.pi, np.pi])
     assert found[-1] @ facing_of(np.pi) > 0.9
+
+
+def with_only(tracks, *names):
+    """The tracks of whom nothing but keypoints ``names`` is seen."""
+    keypoints = tracks.poses.keypoints.copy()
+    keypoints[:, [row for row, name in enumerate(HALPE.names) if name not in names], 2] = 0
+    return replace(tracks, poses=replace(tracks.poses, keypoints=keypoints))
+
+
+@pytest.mark.parametrize("name", ["depth", "ground"])
+def test_of_whom_only_a_place_is_known_no_facing_is(name):
+    lifter = lifter_of(name)
+    for step in range(5):
+        tracks, depth = seen_at([[0.2, 0.12, 3.0]])
+        tracks = with_only(tracks, "left_ankle", "right_ankle")
+        found = lifter(tracks, frame_of(depth, step * DT_S), Ground.from_pitch(1.0))
+        assert np.isfinite(found.positions).all()
+        assert np.isnan(found.facings).all() and np.isnan(found.facing_stds).all()
+
+
+@pytest.mark.parametrize("hz", [5, 15, 60])
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_facing_grows_less_sure_with_time_and_then_is_unknown(hz, is_seen):
+    lifter = lifter_of()
+    known = walk(lifter, [[0, 0, 3.0]] * 10)[-1]
+    seen_s, std = 9 * DT_S, known.facing_stds[0]
+    assert std < 0.5
+    for step in range(1, hz + 1):
+        if is_seen:  # but not its shoulders, hips, face or feet
+            tracks, depth = seen_at([[0, 0, 3.0]])
+            tracks = with_only(tracks, "left_knee", "right_knee")
+            found = lifter(tracks, frame_of(depth, seen_s + step / hz))
+        else:
+            found = lost(lifter, seen_s + step / hz)
+        # By hand: people turn at 2 rad/s, give or take.
+        want = np.hypot(std, TURN_STD * step / hz)
+        if want > MAX_STD:
+            assert np.isnan(found.facings).all() and np.isnan(found.facing_stds).all()
+            continue
+        assert found.facing_stds[0] == pytest.approx(want, rel=1e-3)
+        np.testing.assert_allclose(found.facings, known.facings, atol=1e-6)
+    assert np.isnan(found.facings).all()  # a second later at the latest
+
+
+def test_a_facing_comes_back_when_it_is_seen_again():
+    lifter = lifter_of()
+    walk(lifter, [[0, 0, 3.0]] * 10)
+    lost(lifter, 9 * DT_S + 0.8)
+    again = walk(lifter, [[0, 0, 3.0]], start_s=9 * DT_S + 0.9)[0]
+    assert again.facings[0] @ facing_of(0) > 0.9
+
+
+@pytest.mark.parametrize("name", ["depth", "ground", "auto"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("first", [0, 3])
+def test_one_box_that_is_none_costs_one_frame(name, value, first):
+    lifter = lifter_of(name)
+    for step in range(8):
+        tracks, depth = seen_at([[0.2, 0.12, 3.0]])
+        if step == first:
+            boxes = np.full_like(tracks.poses.boxes, value)
+            tracks = replace(tracks, poses=replace(tracks.poses, boxes=boxes))
+        with np.errstate(invalid="ignore", over="ignore"):
+            found = lifter(tracks, frame_of(depth, step * DT_S), Ground.from_pitch(1.0))
+        is_there = np.isfinite(found.positions).all(axis=1)
+        assert (is_there == (found.position_sources != PositionSource.NONE)).all()
+        assert (is_there == np.isfinite(found.position_covariances).all(axis=(1, 2))).all()
+        assert is_there[0] or step == first
+    assert np.isfinite(found.velocities).all()
+    np.testing.assert_allclose(found.positions[0], [0.2, 0.12, 3.0], atol=0.25)
+
+
+def test_position_covariance_and_source_are_known_together():
+    lifter = lifter_of()
+    walk(lifter, [[0, 0, 3.0]] * 3)
+    lifter._states["lasting"] = np.nan  # however that may come about
+    found = lost(lifter, 3 * DT_S)
+    assert np.isnan(found.positions).all() and np.isnan(found.position_covariances).all()
+    assert found.position_sources[0] == PositionSource.NONE
+
+
+def test_from_the_ground_nobody_beyond_the_farthest_range_has_a_position():
+    place = np.array([0.2, 0.12, 3.0])
+    tracks, _ = seen_at([place])
+    ground, metres = Ground.from_pitch(1.0), np.linalg.norm(place)
+    for range_m, is_there in ((metres + 0.4, True), (metres - 0.4, False)):
+        found = lifter_of("ground", max_range_m=range_m)(tracks, frame_of(None), ground)
+        assert np.isfinite(found.positions).all() == is_there
 
 
 @pytest.mark.parametrize("camera", [True, None])

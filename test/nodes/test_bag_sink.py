@@ -29,7 +29,7 @@ from alphapose_ros.messages import (
 from alphapose_ros.msg import SkeletonDefinition, TrackedPersonArray
 from alphapose_ros.nodes.conversions import RCLPY
 from alphapose_ros.nodes.markers import MarkerBoard
-from alphapose_ros.nodes.pose_node import MESSAGE_CLASSES
+from alphapose_ros.nodes.outputs import MESSAGE_CLASSES
 from alphapose_ros.nodes.target import to_pose, to_status
 from alphapose_ros.nodes.topics import TOPICS
 from alphapose_ros.pipeline import Result
@@ -152,7 +152,7 @@ def test_rclpy_reads_what_the_node_would_have_published(path):
             board.clear(Header()),
             board.update(tracks, frame, header, OutputConfig()),
         ],
-        "target/pose": [to_pose(state, header, is_camera=True)],
+        "target/pose": [to_pose(state, header)],
         "target/status": [to_status(state, header)],
     }
     assert expected.keys() == OUTPUTS.keys()

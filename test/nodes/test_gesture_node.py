@@ -326,6 +326,30 @@ def test_a_skeleton_of_somebody_elses_is_taken_from_the_topic(graph):
     assert said.count("people are of skeleton 'mine', which is not known here") == 1
 
 
+def test_an_error_and_then_a_warning_are_both_told(graph):
+    """To rclpy a line of code has one severity for good."""
+    reader, tracks = Reader(graph), seen(person(UP))
+    reader.publish(of_skeleton(skeleton("face_68")))  # an error
+    reader.publish(of_skeleton(skeleton("mpii_16")))  # a warning: some gestures only
+    assert [time for time, _ in reader.show_for(0.6, tracks)] == [0.6]
+    code, said = graph.end(reader.process)
+    assert code == 0
+    assert "[ERROR]" in said
+    assert "[WARN]" in said
+    assert "Traceback" not in said
+
+
+def test_ids_beyond_those_of_markers_are_survived(graph):
+    reader = Reader(graph)
+    markers = graph.listen(MarkerArray, "gesture_markers")
+    graph.spin_until(lambda: graph.node.count_publishers("gesture_markers"))
+    towards = unit((0.8, 0.3, -0.5))
+    tracks = replace(seen(person((towards, towards)), in_space=True), ids=np.array([2**62 + 5]))
+    reader.show_for(0.6, tracks)
+    graph.spin_until(lambda: markers and markers[-1].markers)
+    assert markers[-1].markers[0].id // 2 == 5
+
+
 def test_damaged_people_and_skeletons_are_survived(graph):
     reader = Reader(graph)
     reader.skeletons.publish(SkeletonDefinition(id="bad", keypoint_names=["nose"], edges=[0, 7]))

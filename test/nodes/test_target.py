@@ -7,6 +7,7 @@ import pytest
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from made_tracks import somebody, tracks_of
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rgbd_rig import RANGE_M, Rig, depth_of, plane
 from std_msgs.msg import Header
@@ -19,6 +20,7 @@ from alphapose_ros.frame import Frame, Tracks
 from alphapose_ros.msg import TargetStatus
 from alphapose_ros.nodes.space import Placed
 from alphapose_ros.nodes.target import Follower, to_pose, to_status, to_wish
+from alphapose_ros.nodes.transforms import unknown
 from alphapose_ros.skeletons import skeleton
 from alphapose_ros.srv import SetTarget
 
@@ -121,6 +123,19 @@ def test_a_restarted_node_finds_who_was_enrolled(graph, tmp_path):
     answer = call(graph, Trigger, "enroll")
     assert (answer.success, file.is_file()) == (True, True)
     assert answer.message.startswith(f"person 1 is written to {file}")
+
+    statuses = graph.listen(TargetStatus, "target/status", RELIABLE)
+    for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
+        request = ChangeState.Request(transition=Transition(id=transition))
+        assert call(graph, ChangeState, "change_state", request).success
+    graph.spin_until(rig.colour.get_subscription_count)
+    for _ in range(30):
+        rig.colour.publish(rig.image())
+        rig.sec += 2
+        graph.spin_for(0.1)
+        if statuses and statuses[-1].state == TargetStatus.TRACKING:
+            break
+    assert (statuses[-1].state, statuses[-1].person_id) == (TargetStatus.TRACKING, "1")
     assert graph.end(rig.process)[0] == 0
 
     statuses = graph.listen(TargetStatus, "target/status", RELIABLE)
@@ -164,7 +179,27 @@ def test_a_status_says_all_of_the_state():
     since = message.time_since_seen
     assert (message.state, message.track_id, message.person_id) == (TargetStatus.LOST, 3, "2")
     assert (since.sec, since.nanosec, message.reason) == (2, 250_000_000, "hidden")
-    assert to_pose(state, header, is_camera=False) is None
+    assert to_pose(state, header) is None
+
+
+def test_where_tf_fails_the_predicted_pose_stays_in_the_frame_in_which_it_was_measured():
+    follower, config = Follower(TargetConfig()), TargetConfig(predict_s=0.5)
+    people = tracks_of(somebody(1, at=(5.0, 2.0)))
+    in_odom = Placed(people, "odom", np.zeros(3))
+    in_camera = Placed(unknown(people), "front_camera", np.zeros(3))
+    header = Header(frame_id="front_camera")
+
+    def pose(placed, stamp_ns):
+        image = np.zeros((480, 640, 3), np.uint8)
+        frame = Frame(image=image, stamp_ns=stamp_ns, frame_id="front_camera")
+        return to_pose(follower.update(placed, frame, config), header)
+
+    assert pose(in_odom, 10**9) is None
+    assert follower.set_target(SetTarget.Request(), SetTarget.Response()).success
+    measured, predicted = pose(in_odom, 11 * 10**8), pose(in_camera, 12 * 10**8)
+    assert (measured.header.frame_id, measured.pose.position.x) == ("odom", 5.0)
+    assert predicted == measured
+    assert pose(in_camera, 2 * 10**9) is None
 
 
 def test_how_a_raised_hand_is_told_may_change_between_two_images():

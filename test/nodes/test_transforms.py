@@ -115,6 +115,14 @@ def test_after_a_wait_in_vain_the_next_images_do_not_wait(graph, monkeypatch):
     lookup.stop()
 
 
+def test_no_transform_is_looked_for_before_the_beginning_of_time(graph, monkeypatch):
+    monkeypatch.setattr(transforms, "tf2_ros", stand_in)
+    lookup = Transforms(graph.node)
+    with pytest.raises(NoTransformError, match="negative"):
+        lookup("odom", "camera", -5, 0.0)
+    lookup.stop()
+
+
 def test_a_stream_that_begins_anew_meets_none_of_the_transforms_before(graph, monkeypatch):
     monkeypatch.setattr(transforms, "tf2_ros", stand_in)
     lookup = Transforms(graph.node)

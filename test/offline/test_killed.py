@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -27,6 +28,17 @@ SLOW_TO_CLOSE = (
     "    time.sleep(30)\n"
     "VideoSink.close = slow\n"
 )
+
+
+SLOW_POSES = (
+    "import time\nfrom alphapose_ros.pipeline import Pipeline\n"
+    "estimate = Pipeline.estimate\n"
+    "def slow(*arguments):\n"
+    "    time.sleep(1)\n"
+    "    return estimate(*arguments)\n"
+    "Pipeline.estimate = slow\n"
+)
+IN_THE_BACKGROUND = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
 
 def start(arguments, code=RUN):
@@ -123,6 +135,40 @@ def test_ctrl_c_completes_all_files_and_resuming_comes_to_the_same(whole, tmp_pa
     code, said = finish([*begin, "--resume"])
     assert code == 0, said
     assert same_outputs(out, expected)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("presses", [1, 2])
+def test_a_run_in_the_background_of_a_script_can_be_stopped(whole, tmp_path, number, presses):
+    _, arguments = whole
+    out = tmp_path / "out"
+    code = IN_THE_BACKGROUND + SLOW_POSES + RUN
+    process = start([*arguments, *SAVE, "--out", str(out)], code)
+    wait_for(lambda: size_of(out / JOURNAL) > 4000, process)
+    for _ in range(presses):
+        process.send_signal(number)
+        time.sleep(0.3)  # at most five frames wait, a second each
+    said, _ = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 130, said
+    assert said.splitlines()[-1] == "alphapose run: stopped"
+    assert ("--resume goes on" in said) == (presses == 1)
+    json.loads((out / "results.json").read_text())
+
+
+def test_a_second_run_in_the_same_folder_is_refused_while_the_first_one_runs(whole, tmp_path):
+    _, arguments = whole
+    out = tmp_path / "out"
+    begin = [*arguments, "--save", "json", "--out", str(out)]
+    process = start(begin, SLOW_POSES + RUN)
+    wait_for(lambda: size_of(out / JOURNAL) > 4000, process)
+    for more in ([], ["--resume"], ["--overwrite"]):
+        code, said = finish([*begin, *more])
+        assert code == 1 and "another alphapose run is writing there" in said
+    assert process.poll() is None
+    process.kill()
+    process.wait()
+    code, said = finish([*begin, "--resume", "--limit", "2"])
+    assert code == 0, said
 
 
 def test_where_files_may_not_grow_any_more_it_says_so_and_resumes_later(whole, tmp_path):

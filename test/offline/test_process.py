@@ -206,3 +206,27 @@ def test_a_source_that_changed_is_not_resumed(tmp_path):
     ):
         processed(tmp_path, MadeSource(change=1), sinks=sinks, journal=journal)
     assert sinks["one"].events == ["open", "closed"]
+
+
+@BOTH
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("usual", [signal.SIG_DFL, signal.SIG_IGN])
+def test_the_second_signal_interrupts_whatever_it_usually_does(tmp_path, number, usual, concurrent):
+    class Twice(MadeSource):
+        def __iter__(self):
+            for item in super().__iter__():
+                if item.frame.index == 5:
+                    signal.raise_signal(number)
+                    signal.raise_signal(number)
+                yield item
+
+    sinks = {"one": Kept()}
+    before = signal.signal(number, usual)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            processed(tmp_path, Twice(), sinks=sinks, concurrent=concurrent)
+        assert signal.getsignal(number) == usual
+    finally:
+        signal.signal(number, before)
+    assert sinks["one"].events == ["open", "closed"]
+    assert len(sinks["one"].seen) <= 5

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import cv2
+import made_bags as made
 import numpy as np
 import pytest
 from made_clip import decoded, make_clip
 from made_run import Kept, MadePipeline, MadeSource
 
 from alphapose_ros.config import Config, parse_setting, with_values
+from alphapose_ros.io.bag_source import BagTopics
 from alphapose_ros.io.sinks import SINKS, files_of
 from alphapose_ros.io.sources import open_sources
 from alphapose_ros.io.video_sources import StreamSource
@@ -195,3 +198,72 @@ def test_a_camera_that_is_stopped_has_been_recorded_completely(tmp_path):
     ]
     with pytest.raises(ValueError, match="camera 0 cannot be read a second time"):
         run(tmp_path, MadeStream(), earlier=Earlier.RESUMED)
+
+
+def all_of(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("earlier", [Earlier.RESUMED, Earlier.OVERWRITTEN])
+def test_nothing_is_removed_until_the_pipeline_stands(tmp_path, earlier):
+    def broken(config):
+        raise ValueError("no such weights")
+
+    stopped = OSError("stopped")
+    with pytest.raises(OSError, match="stopped"):
+        run(tmp_path, watch=Kept(add=stopped))
+    before = all_of(tmp_path)
+    with pytest.raises(ValueError, match="no such weights"):
+        run(tmp_path, earlier=earlier, build_pipeline=broken)
+    assert all_of(tmp_path) == before
+
+
+def test_other_findings_are_refused_before_anything_is_removed(tmp_path):
+    stopped = OSError("stopped")
+    with pytest.raises(OSError, match="stopped"):
+        run(tmp_path, watch=Kept(add=stopped))
+    before = all_of(tmp_path)
+    flipped = Wish(config=with_values(Config(), {"pose.flip": True}), save=("json", "csv"))
+    with pytest.raises(ValueError, match=r"pose\.flip was false, now true"):
+        run(tmp_path, wish=flipped, earlier=Earlier.RESUMED)
+    assert all_of(tmp_path) == before
+
+
+def test_a_topic_that_cannot_be_copied_does_not_cost_the_earlier_run(tmp_path):
+    made.write(tmp_path / "bag", made.camera())
+    [source] = open_sources([str(tmp_path / "bag")])
+    out = tmp_path / "out"
+    wish = Wish(config=Config(), save=("bag", "json"), copy=("/camera/camera_info",))
+    run(out, source, wish=wish)
+    before = all_of(out)
+    with pytest.raises(OSError, match="no topic '/nowhere'"):
+        run(out, source, wish=replace(wish, copy=("/nowhere",)), earlier=Earlier.OVERWRITTEN)
+    assert all_of(out) == before
+
+
+def test_a_bag_that_is_read_is_not_replaced_by_the_one_that_is_written(tmp_path):
+    out = tmp_path / "out"
+    made.write(tmp_path / "bag", made.camera())
+    [first] = open_sources([str(tmp_path / "bag")])
+    wish = Wish(config=Config(), save=("bag",), copy=("*",))
+    run(out, first, wish=wish)
+    before = all_of(out)
+    [second] = open_sources([str(out / "bag")])
+    with pytest.raises(FileExistsError, match="is read by this run"):
+        run(out, second, wish=wish, earlier=Earlier.OVERWRITTEN)
+    assert all_of(out) == before
+    assert run(tmp_path / "other", second, wish=wish).frames == 10
+
+
+def test_another_topic_is_named_when_a_run_is_resumed(tmp_path):
+    made.write(tmp_path / "bag", made.camera(topic="/a/image") + made.camera(topic="/b/image"))
+    wish = Wish(config=Config(), save=("json",), limit=3)
+    for image, earlier in (("/a/image", Earlier.REFUSED), ("/b/image", Earlier.RESUMED)):
+        topics = BagTopics(image=image)
+        [source] = open_sources([str(tmp_path / "bag")], topics=topics)
+        if earlier is Earlier.REFUSED:
+            run(tmp_path / "out", source, wish=wish)
+            continue
+        wish = replace(wish, limit=5)
+        with pytest.raises(ValueError, match=r'--topics image was "/a/image", now "/b/image"'):
+            run(tmp_path / "out", source, wish=wish, earlier=earlier)

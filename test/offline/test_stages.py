@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import signal
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -137,3 +138,40 @@ def test_ctrl_c_while_waiting_for_the_last_items_still_leaves_all_contexts():
         run_stages(range(3), stages)
     assert sorted(chain.left) == [0, 1, 2, 3]
     assert chain.out == list(range(len(chain.out)))
+
+
+@pytest.mark.parametrize("presses", [1, 3])
+def test_ctrl_c_while_there_is_no_room_gives_up_what_waits(presses):
+    out, left, let_go = [], [], threading.Event()
+    main = threading.main_thread().ident
+    full, is_read = 2 * 2 + 2, threading.Event()  # in the queues and hands
+
+    def reading():
+        for number in range(100):
+            if number == full:
+                is_read.set()
+            yield number
+
+    @contextmanager
+    def context():
+        yield
+        left.append(1)
+
+    def last(item):
+        assert let_go.wait(20)
+        out.append(item)
+
+    def interrupt():
+        is_read.wait(20)
+        for _ in range(presses):
+            time.sleep(0.1)  # the reader waits for room, or for the threads
+            signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(0.2)
+        let_go.set()
+
+    threading.Thread(target=interrupt).start()
+    stages = [Stage(name="first", work=int), Stage(name="last", work=last, context=context())]
+    with pytest.raises(KeyboardInterrupt):
+        run_stages(reading(), stages, waiting=2)
+    assert out == [0]  # what the last stage had in its hands
+    assert left == [1]

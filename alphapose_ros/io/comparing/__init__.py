@@ -52,6 +52,19 @@ class Spread:
     largest_at: str  # in words; "" where nothing differs
     only_first: int
     only_second: int
+    may_lack: bool = False  # whether it is no difference that one result has none at all
+
+    @property
+    def lacks_in(self) -> str:
+        """The result that has none of what the other one has: "A" or "B"; "" for neither."""
+        if self.count or bool(self.only_first) == bool(self.only_second):
+            return ""
+        return "B" if self.only_first else "A"
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether it is told in both results, or that one lacks it is a difference."""
+        return not (self.may_lack and self.lacks_in)
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,11 @@ class Comparison:
         return [frame for frame in self.frames if frame.first is None]
 
     @property
+    def box_error_px(self) -> float:
+        """By how much boxes may be apart since one result is rounded otherwise."""
+        return max(self.first.box_error_px, self.second.box_error_px)
+
+    @property
     def shared(self) -> list[FrameDifference]:
         """The frames that both results have."""
         return [frame for frame in self.frames if frame.is_in_both]
@@ -97,7 +115,7 @@ def compare(
         without: what is not compared, of COMPARED.
 
     Raises:
-        ValueError: ``without`` holds something else.
+        ValueError: ``without`` holds something else, or ``by`` is "stamp" where there are none.
     """
     unknown = sorted(set(without) - set(COMPARED))
     if unknown:
@@ -150,6 +168,7 @@ def _spread(name: str, frames: tuple[FrameDifference, ...], common: Common) -> S
         largest_at=_place(name, found, common) if largest > 0 else "",
         only_first=sum(frame.measured[name].only_first for frame in found),
         only_second=sum(frame.measured[name].only_second for frame in found),
+        may_lack=MEASURES[name].may_lack,
     )
 
 
@@ -186,6 +205,10 @@ def _notes(first: Results, second: Results, common: Common, pairs: FramePairs) -
             f"{len(common.names)} keypoints of the same name"
         )
     if not any(one is not None and other is not None for one, other in pairs.pairs):
-        other_way = "by stamp" if pairs.by == NAME else "by name"
-        notes.append(f"no frame is in both by {pairs.by}; they can be matched {other_way} too")
+        note = f"no frame is in both by {pairs.by}"
+        if pairs.by != NAME:
+            note += "; they can be matched by name too"
+        elif first.has_stamps and second.has_stamps:
+            note += "; they can be matched by stamp too"
+        notes.append(note)
     return notes

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from alphapose_ros.io.ends import FrameResult
+from alphapose_ros.io.formats.names import printable
 from alphapose_ros.io.formats.results import Results
 
 AUTO, STAMP, NAME = "auto", "stamp", "name"
@@ -33,9 +34,14 @@ def pair_frames(first: Results, second: Results, by: str = AUTO) -> FramePairs:
         first: one of the results.
         second: the other one.
         by: one of BY.
+
+    Raises:
+        ValueError: they are to be matched by stamp, and one of them tells no times.
     """
     if by == AUTO:
         by = STAMP if has_times(first) and has_times(second) else NAME
+    if by == STAMP:
+        _check_times(first, second)
     key = _KEYS[by]
     waiting: dict[Hashable, deque[FrameResult]] = defaultdict(deque)
     for frame in second.frames:
@@ -51,6 +57,15 @@ def pair_frames(first: Results, second: Results, by: str = AUTO) -> FramePairs:
 def has_times(results: Results) -> bool:
     """Tell whether stamps tell frames apart: not where a file has none, or a camera gave none."""
     return results.has_stamps and _are_apart(results.frames)
+
+
+def _check_times(*both: Results) -> None:
+    for results in both:
+        if not results.has_stamps:
+            raise ValueError(
+                f"{results.source_name or 'one of the results'} tells no times, so that frames "
+                "cannot be matched by stamp; match them by name (--match name)"
+            )
 
 
 def _are_apart(frames: Sequence[FrameResult]) -> bool:
@@ -69,6 +84,6 @@ def _index_of(pair: Pair) -> int:
 
 _KEYS: dict[str, Callable[[FrameResult], Hashable]] = {
     STAMP: lambda frame: frame.stamp_ns,
-    NAME: lambda frame: frame.name,
+    NAME: lambda frame: printable(frame.name),  # as tables have it
 }
 _ORDERS: dict[str, Callable[[Pair], int]] = {STAMP: _stamp_of, NAME: _index_of}

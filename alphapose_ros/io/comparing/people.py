@@ -123,6 +123,7 @@ class Measure:
     values: Callable[[Tracks, np.ndarray], np.ndarray]
     # two such values, and the first tracks -> how far apart, of the shape of what can be known
     apart: Callable[[np.ndarray, np.ndarray, Tracks], np.ndarray]
+    may_lack: bool = False  # many formats have no room for it; no difference where one has none
 
 
 def _distance(first: np.ndarray, second: np.ndarray, _: Tracks) -> np.ndarray:
@@ -139,6 +140,10 @@ def _largest(first: np.ndarray, second: np.ndarray, _: Tracks) -> np.ndarray:
 
 def _change(first: np.ndarray, second: np.ndarray, _: Tracks) -> np.ndarray:
     return np.abs(second - first)[..., 0]
+
+
+def _is_other(first: np.ndarray, second: np.ndarray, _: Tracks) -> np.ndarray:
+    return np.where(np.isnan(first + second), np.nan, first != second)[..., 0]
 
 
 def _angle(first: np.ndarray, second: np.ndarray, _: Tracks) -> np.ndarray:
@@ -167,6 +172,11 @@ def _lifted(tracks: Tracks, rows: np.ndarray) -> np.ndarray:
     return np.full((len(tracks), len(rows), 3), np.nan) if lifted is None else lifted[:, rows]
 
 
+def _states(tracks: Tracks, _: np.ndarray) -> np.ndarray:
+    """Return states (P, 1); those of files that know nothing of the past are none."""
+    return np.where(tracks.hits > 0, tracks.states, np.nan)[:, None]
+
+
 def _column(name: str) -> Callable[[Tracks, np.ndarray], np.ndarray]:
     def values(tracks: Tracks, _: np.ndarray) -> np.ndarray:
         column = getattr(tracks, name)
@@ -181,6 +191,13 @@ MEASURES = {
     "keypoint_scores": Measure("score", _keypoint_scores, _change),
     "boxes": Measure("px", lambda tracks, _: tracks.poses.boxes, _largest),
     "scores": Measure("score", lambda tracks, _: tracks.poses.scores[:, None], _change),
+    "box_scores": Measure(
+        "score", lambda tracks, _: tracks.poses.box_scores[:, None], _change, may_lack=True
+    ),
+    "identity_scores": Measure(
+        "score", lambda tracks, _: tracks.identity_scores[:, None], _change, may_lack=True
+    ),
+    "states": Measure("others", _states, _is_other, may_lack=True),
     "positions": Measure("m", _column("positions"), _distance),
     "velocities": Measure("m/s", _column("velocities"), _distance),
     "facings": Measure("deg", _column("facings"), _angle),

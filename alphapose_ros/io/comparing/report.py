@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from alphapose_ros.io.comparing import Comparison, FrameDifference
+from alphapose_ros.io.comparing import COMPARED, Comparison, FrameDifference
 from alphapose_ros.io.comparing.identities import Identities, Switch
-from alphapose_ros.io.comparing.verdict import is_equal, renamed
+from alphapose_ros.io.comparing.verdict import RELATIVE, is_equal, renamed
 from alphapose_ros.io.formats.results import Results
 
 MOST_LINES = 10  # of changes of identity that are listed
@@ -48,7 +48,10 @@ def lines(comparison: Comparison) -> Iterator[str]:
 
 def _described(results: Results) -> str:
     frames = len(results.frames)
-    return f"{results.source_name or 'results'}, {frames} frames, {results.skeleton.id}"
+    name = results.source_name or "results"
+    if results.read_from is not None:
+        name += f" ({results.read_from.name})"
+    return f"{name}, {frames} frames, {results.skeleton.id}"
 
 
 def _table(comparison: Comparison) -> Iterator[str]:
@@ -101,8 +104,23 @@ def _conclusion(comparison: Comparison) -> str:
     shared = comparison.shared
     people = sum(len(frame.couples.first) for frame in shared)
     if is_equal(comparison):
-        return f"A and B are equal: {len(shared)} frames, {people} people, no difference."
-    return "A and B differ."
+        found = f"A and B are equal: {len(shared)} frames, {people} people, no difference."
+    else:
+        found = "A and B differ."
+    left_out = _left_out(comparison)
+    return f"{found} Not compared: {left_out}." if left_out else found
+
+
+def _left_out(comparison: Comparison) -> str:
+    """Say what is not compared though one result tells it, or since somebody said so."""
+    known = (*comparison.spreads, *comparison.identities)
+    ignored = [name for name in COMPARED if name not in known and name != RELATIVE]
+    lacking = [
+        f"{name} (none in {spread.lacks_in})"
+        for name, spread in comparison.spreads.items()
+        if not spread.is_compared
+    ]
+    return ", ".join(one.replace("_", " ") for one in (*lacking, *ignored))
 
 
 def figures(comparison: Comparison) -> dict[str, Any]:
@@ -126,6 +144,7 @@ def figures(comparison: Comparison) -> dict[str, Any]:
             "only_second": sum(len(one.only_second) for one in couples),
         },
         "keypoint_names": list(comparison.keypoint_names),
+        "not_compared": _left_out(comparison),
         "differences": {
             name: {key: _plain(value) for key, value in vars(spread).items()}
             for name, spread in comparison.spreads.items()
@@ -140,6 +159,7 @@ def figures(comparison: Comparison) -> dict[str, Any]:
 def _about(results: Results) -> dict[str, Any]:
     return {
         "name": results.source_name,
+        "read_from": None if results.read_from is None else str(results.read_from),
         "frames": len(results.frames),
         "skeleton": results.skeleton.id,
     }
@@ -170,7 +190,7 @@ def write_frames(comparison: Comparison, path: Path) -> None:
         *(f"{name}_{kind}" for name in comparison.spreads for kind in ("median", "largest")),
         *(f"{name}_switches" for name in switches),
     ]
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         for frame in comparison.frames:

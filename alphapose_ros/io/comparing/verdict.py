@@ -21,12 +21,12 @@ class Tolerances:
 
     def of(self, unit: str) -> float:
         """Return the one for a unit."""
-        return {"px": self.px, "score": self.score, "m": self.m, "m/s": self.m, "deg": self.deg}[
-            unit
-        ]
+        limits = {"px": self.px, "score": self.score, "m": self.m, "m/s": self.m, "deg": self.deg}
+        return limits.get(unit, 0.0)
 
 
 EXACT = Tolerances()
+BOXES, STATES = "boxes", "states"
 RELATIVE = "keypoints_in_heights"  # told only: no difference of its own
 
 
@@ -80,14 +80,19 @@ def _missing(comparison: Comparison) -> Iterator[str]:
 
 def _apart(comparison: Comparison, tolerances: Tolerances) -> Iterator[str]:
     for name, spread in comparison.spreads.items():
-        if name == RELATIVE:
+        if name == RELATIVE or not spread.is_compared:
             continue
         for side, count in (("A", spread.only_first), ("B", spread.only_second)):
             if count and name != "keypoint_scores":  # whose keypoints are counted already
                 yield f"{count} {name} are in {side} only"
         limit = tolerances.of(spread.unit)
+        if name == BOXES:
+            limit = max(limit, comparison.box_error_px)
         if spread.largest > limit:  # NaN is not
             much = f"by up to {spread.largest:.4g} {spread.unit}"
+            if name == STATES:
+                yield f"{name} differ, first that of {spread.largest_at}"
+                continue
             more = f", more than {limit:g}" if limit else ""
             yield f"{name} differ {much}{more}: {spread.largest_at}"
 

@@ -5,6 +5,7 @@ A new format is a file here and an entry of FORMATS.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -19,12 +20,14 @@ from alphapose_ros.io.formats.layouts import (
     keeps_posetrack,
 )
 from alphapose_ros.io.formats.losses import EVERYTHING
+from alphapose_ros.io.formats.people import tracks_from_one
 from alphapose_ros.io.formats.recognition import BAG, recognised
 from alphapose_ros.io.formats.results import USUAL_RATE_HZ, Format, Given, Results
 from alphapose_ros.skeletons import Skeleton
 
 _HERE = "alphapose_ros.io.formats"
 _BAG_READER = "alphapose_ros.io.bag_results:read_bag_results"
+BAG_BOX_ERROR_PX = 5e-4  # a bag has float32 of width and height: 1.2e-4 at 1920, 2.4e-4 at 3840
 _LIST = frozenset({"boxes", "scores", "tracks"})
 _TABLE = EVERYTHING - {"3d keypoints", "embeddings"}
 
@@ -155,6 +158,8 @@ def read_results(
 ) -> Results:
     """Read the people of a result file, of a bag or of what `alphapose run` left in a folder.
 
+    Of several files in the folder of a run that is read which tells most: `recognition.RUN`.
+
     Args:
         path: file or folder.
         format: name of its format; by default recognised by what is in it.
@@ -174,4 +179,22 @@ def read_results(
     name = format
     if name is None:
         given, name = recognised(given)
-    return resolve_name(_BAG_READER)(given.path) if name == BAG else format_named(name).read(given)
+    if name == BAG:
+        results = read_bag(given.path)
+    else:
+        results = tracks_from_one(format_named(name).read(given))
+    return results if given.path == path else replace(results, read_from=given.path)
+
+
+def read_bag(path: str | Path, topic: str = "") -> Results:
+    """Read the people of a bag.
+
+    Args:
+        path: bag folder, or a single file of one.
+        topic: of the tracks; "": the only one of its type.
+
+    Raises:
+        BagError: the bag cannot be read, or there is not one topic to be read.
+        ValueError: the skeleton is unknown, or changes.
+    """
+    return replace(resolve_name(_BAG_READER)(path, topic), box_error_px=BAG_BOX_ERROR_PX)

@@ -14,6 +14,7 @@ from alphapose_ros.evaluation.fields import existing_file
 from alphapose_ros.frame import Tracks
 from alphapose_ros.io.ends import FrameResult
 from alphapose_ros.io.formats.growing import GrowingFile
+from alphapose_ros.io.formats.names import printable
 from alphapose_ros.io.formats.results import Given, Results
 from alphapose_ros.io.formats.table import (
     FRAME,
@@ -168,4 +169,4 @@ def _floats(values: np.ndarray) -> np.ndarray:
 def _line(rows: list[list[object]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+    return printable(text.getvalue()).encode()

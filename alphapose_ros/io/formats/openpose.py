@@ -29,7 +29,7 @@ from alphapose_ros.io.formats.layouts import (
     has_feet,
     picked,
 )
-from alphapose_ros.io.formats.names import NOBODY
+from alphapose_ros.io.formats.names import NOBODY, Names
 from alphapose_ros.io.formats.numbers import ABSENT, absent_zeros, flat, shortest, zeros_absent
 from alphapose_ros.io.formats.people import Found, frame_results, in_order, seen
 from alphapose_ros.io.formats.results import Given, Results
@@ -62,7 +62,7 @@ class OpenPoseWriter:
     def __init__(self, path: Path, body: Skeleton) -> None:
         self._file = JsonFile(path, "{}")
         self._body = body
-        self._names: set[str] = set()
+        self._names = Names()
 
     def __enter__(self) -> OpenPoseWriter:
         self._file.__enter__()

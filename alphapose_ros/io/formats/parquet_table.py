@@ -16,6 +16,7 @@ from alphapose_ros.evaluation.fields import existing_file
 from alphapose_ros.frame import Tracks
 from alphapose_ros.io.ends import FrameResult
 from alphapose_ros.io.formats.growing import PART
+from alphapose_ros.io.formats.names import printable
 from alphapose_ros.io.formats.results import Given, Results
 from alphapose_ros.io.formats.table import (
     FRAME,
@@ -155,7 +156,9 @@ def _schema(body: Skeleton) -> pa.Schema:
 def _table(frames: list[FrameResult], schema: pa.Schema) -> pa.Table:
     """Return the rows of some frames; a frame without people has one row."""
     counts = [max(len(frame.tracks), 1) for frame in frames]
-    starts = zip(*((f.index, f.name, f.stamp_ns, f.width, f.height) for f in frames), strict=True)
+    starts = zip(
+        *((f.index, printable(f.name), f.stamp_ns, f.width, f.height) for f in frames), strict=True
+    )
     columns = [
         [value for value, count in zip(values, counts, strict=True) for _ in range(count)]
         for values in starts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from alphapose_ros.frame import Poses, Tracks, TrackState
 from alphapose_ros.io.ends import FrameResult
 from alphapose_ros.io.formats.names import NOBODY, indices_of
 from alphapose_ros.io.formats.numbers import extent, mean_score
+from alphapose_ros.io.formats.results import Results
 from alphapose_ros.skeletons import ID_OF_COUNT, Skeleton, skeleton
 
 
@@ -49,6 +50,19 @@ def frame_results(pictures: Iterable[Picture], body: Skeleton, rate_hz: float) -
         )
         for one in pictures
     ]
+
+
+def tracks_from_one(results: Results) -> Results:
+    """Return results whose tracks count from 1, as ours do: 1 is added where there is a track 0."""
+    if not any((frame.tracks.ids == 0).any() for frame in results.frames):
+        return results
+    frames = [
+        replace(frame, tracks=replace(frame.tracks, ids=ids + (ids != NOBODY)))
+        for frame in results.frames
+        for ids in [frame.tracks.ids]
+    ]
+    note = "tracks are counted from 0 there: 1 is added to all their numbers"
+    return replace(results, frames=frames, notes=(*results.notes, note))
 
 
 def pictures_by_name(people: Iterable[tuple[str, Found]]) -> list[Picture]:

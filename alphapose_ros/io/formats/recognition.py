@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,14 @@ from alphapose_ros.io.formats.results import Given
 
 BAG = "bag"
 BAGS = {".mcap", ".db3", ".bag"}
-RUN = ("results.json", "results.csv", "results.parquet", "results.txt")  # of `alphapose run`
+RUN = (  # what `alphapose run` leaves, that which tells most first
+    "results.parquet",
+    "results.csv",
+    BAG,
+    "results.json",
+    "results.txt",
+)
+SUMMARY = "summary.json"  # of a run
 HALPE_COUNTS = {3 * 26, 3 * 68, 3 * 136}
 PARQUET = b"PAR1"
 HEAD = 4096  # bytes that tell text from anything else
@@ -45,25 +55,60 @@ def recognised(given: Given) -> tuple[Given, str]:
     )
 
 
+def files_of_run(folder: Path) -> list[Path]:
+    """Return the results in the folder of a run, those that tell most first.
+
+    Where the summary of the run lists its outputs, others in the folder are of another run.
+    """
+    if not folder.is_dir() or (folder / "metadata.yaml").is_file():
+        return []
+    told = told_of_run(folder)
+    files = [folder / name for name in RUN if is_output(name, told)]
+    there = [path for path in files if (is_bag(path) if path.name == BAG else path.is_file())]
+    can_read = find_spec("pyarrow") is not None
+    others = [path for path in there if path.suffix != ".parquet"]
+    return there if can_read or not others else others
+
+
+def is_bag(folder: Path) -> bool:
+    """Say whether a folder is a bag, or holds a file of one."""
+    if not folder.is_dir():
+        return False
+    return (folder / "metadata.yaml").is_file() or any(p.suffix in BAGS for p in folder.iterdir())
+
+
+def told_of_run(folder: Path) -> dict[str, Any]:
+    """Return what the summary in a folder of a run says; nothing where there is none."""
+    try:
+        told = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def is_output(name: str, told: Mapping[str, Any]) -> bool:
+    """Say whether a file is of the run whose summary says this; older summaries do not tell."""
+    outputs = told.get("outputs")
+    return not isinstance(outputs, list) or name in outputs
+
+
 def _in_folder(given: Given) -> tuple[Given, str]:
     folder = given.path
     if (folder / "metadata.yaml").is_file():
         return given, BAG
-    for name in RUN:
-        if (folder / name).is_file():
-            return recognised(replace(given, path=folder / name))
-    if (folder / BAG).is_dir():  # of a run that wrote nothing else
-        return replace(given, path=folder / BAG), BAG
-    first = next(iter(sorted(folder.glob("*.json"))), None)
-    if first is not None:
-        name = _of_json(replace(given, path=first).content, first)
+    for path in files_of_run(folder):
+        found = replace(given, path=path)
+        return (found, BAG) if path.name == BAG else recognised(found)
+    others = sorted(path for path in folder.glob("*.json") if path.name != SUMMARY)
+    if others:
+        name = _of_json(replace(given, path=others[0]).content, others[0])
         if name in ("openpose", "cmu"):
             return given, name
-    if any(path.suffix in BAGS for path in folder.iterdir()):
+    if is_bag(folder):
         return given, BAG
     raise ValueError(
-        f"{folder}: neither a bag nor a folder with {', '.join(RUN[:-1])}, {RUN[-1]} or OpenPose's "
-        "*.json; name a file in it"
+        f"{folder} holds no results: neither a bag, nor {', '.join(RUN[:-1])} or {RUN[-1]}, nor "
+        f"OpenPose's *.json; `alphapose run SOURCE --out {folder}` makes some; or name a file"
     )
 
 

@@ -26,6 +26,8 @@ class Results:
     source_name: str = ""
     has_stamps: bool = True  # False: the file tells no times; index / rate stands in for them
     notes: tuple[str, ...] = ()  # what reading changed or left out, for people
+    read_from: Path | None = None  # the file, where a folder was asked for
+    box_error_px: float = 0.0  # by how much rounding may have moved the sides of boxes
 
 
 class ResultWriter(Protocol):

@@ -10,6 +10,8 @@ from made_results import made_results, seen_only, write
 from alphapose_ros.evaluation.datasets.posetrack import read_posetrack, read_posetrack_results
 from alphapose_ros.evaluation.records import Picture
 from alphapose_ros.io.formats import FORMATS, read_results
+from alphapose_ros.io.page_data import page_data
+from alphapose_ros.io.presence import Presence
 
 POSETRACK = FORMATS["posetrack"]
 VIDEO = "pose_datasets/posetrack18/annotations/val/003418_mpii_test.json"
@@ -80,18 +82,25 @@ def test_an_official_file_is_read(data):
     assert [frame.index for frame in results.frames] == list(range(len(truth.pictures)))
     assert sum(len(frame.tracks) for frame in results.frames) == len(truth)
     for row, frame in enumerate(results.frames):
-        assert frame.tracks.ids.tolist() == truth.track_ids[truth.rows == row].tolist()
+        assert frame.tracks.ids.tolist() == (truth.track_ids[truth.rows == row] + 1).tolist()
         labelled = truth.keypoints[truth.rows == row]
         there = np.isfinite(frame.tracks.poses.keypoints[..., 0])
         assert (there == (labelled[..., 2] > 0)).all()
 
 
-def test_tracks_of_number_0_are_tracks(tmp_path):
+def test_tracks_counted_from_0_are_counted_from_1(tmp_path):
     path = write(tmp_path / "a.json", POSETRACK, made_results(1, counts=(1,), predicted=0))
     content = json.loads(path.read_text())
     content["annotations"][0]["track_id"] = 0
     path.write_text(json.dumps(content))
-    assert read_results(path).frames[0].tracks.ids.tolist() == [0]
+    results = read_results(path)
+    assert results.frames[0].tracks.ids.tolist() == [1]
+    assert results.notes == ("tracks are counted from 0 there: 1 is added to all their numbers",)
+    page = page_data(results)
+    assert [track["id"] for track in page.facts["tracks"]] == [1]
+    presence = Presence(0.04)
+    presence.add(0, results.frames[0].tracks)
+    assert [one.name for one in presence.identities()] == ["track 1"]
 
 
 @pytest.mark.parametrize(

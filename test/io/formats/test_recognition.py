@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from made_results import made_results, write
 
-from alphapose_ros.io.formats import FORMATS, format_named, read_results
+from alphapose_ros.io.formats import FORMATS, format_named, read_results, recognition
 from alphapose_ros.io.formats.entries import load_json
 from alphapose_ros.io.formats.recognition import BAG, recognised
 from alphapose_ros.io.formats.results import Given
@@ -51,6 +51,47 @@ def test_a_run_is_read_by_its_result_file(tmp_path, file):
     assert told(tmp_path) == (path, name)
 
 
+def run_folder(folder, *names):
+    formats = {".json": "alphapose", ".csv": "csv", ".txt": "mot"}
+    for name in names:
+        if name == "bag":
+            (folder / "bag").mkdir()
+            (folder / "bag" / "metadata.yaml").write_bytes(b"")
+        elif name == "results.parquet":
+            (folder / name).write_bytes(b"PAR1")
+        else:
+            target = FORMATS[formats[name[-5:] if name.endswith("json") else name[-4:]]]
+            write(folder / name, target, made_results(1, predicted=0))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "read"),
+    [
+        (("results.txt", "results.json"), "results.json"),
+        (("results.txt", "results.json", "bag"), "bag"),
+        (("results.json", "bag", "results.csv"), "results.csv"),
+        (("results.json", "results.csv", "results.parquet"), "results.parquet"),
+    ],
+)
+def test_of_a_run_is_read_what_tells_most(tmp_path, monkeypatch, names, read):
+    monkeypatch.setattr(recognition, "find_spec", lambda name: object())
+    assert told(run_folder(tmp_path, *names))[0] == tmp_path / read
+    monkeypatch.setattr(recognition, "find_spec", lambda name: None)  # without pyarrow
+    other = read if read != "results.parquet" else "results.csv"
+    assert told(tmp_path)[0] == tmp_path / other
+
+
+def test_files_that_the_summary_does_not_list_are_of_another_run(tmp_path):
+    run_folder(tmp_path, "results.json", "results.csv")
+    assert read_results(tmp_path).read_from == tmp_path / "results.csv"
+    (tmp_path / "summary.json").write_text('{"outputs": ["results.json", "overlay.mp4"]}')
+    assert read_results(tmp_path).read_from == tmp_path / "results.json"
+    (tmp_path / "summary.json").write_text('{"outputs": ["overlay.mp4"]}')
+    with pytest.raises(ValueError, match="holds no results"):
+        read_results(tmp_path)
+
+
 @pytest.mark.parametrize("file", ["metadata.yaml", "a.mcap", "a.db3", "a.bag"])
 def test_bags_are_told(tmp_path, file):
     (tmp_path / file).write_bytes(b"")
@@ -59,8 +100,15 @@ def test_bags_are_told(tmp_path, file):
 
 def test_a_bag_is_given_to_its_reader(tmp_path, monkeypatch):
     (tmp_path / "metadata.yaml").write_bytes(b"")
-    monkeypatch.setattr("alphapose_ros.io.formats.resolve_name", lambda name: lambda *given: given)
-    assert read_results(tmp_path) == (tmp_path,)
+    made, asked = made_results(1), []
+
+    def read(*given):
+        asked.append(given)
+        return made
+
+    monkeypatch.setattr("alphapose_ros.io.formats.resolve_name", lambda name: read)
+    assert read_results(tmp_path).frames == made.frames
+    assert asked == [(tmp_path, "")]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +135,9 @@ def test_what_is_no_result_file_is_refused_by_name(tmp_path, content, problem):
 
 
 def test_folders_without_results_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"neither a bag nor a folder with results\.json"):
+    (tmp_path / "summary.json").write_text('{"source": "walk.mp4"}')  # no result file
+    message = r"holds no results: neither a bag, nor .*results\.json.* `alphapose run SOURCE --out"
+    with pytest.raises(ValueError, match=message):
         read_results(tmp_path)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         read_results(tmp_path / "none")
