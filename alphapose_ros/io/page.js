@@ -44,6 +44,17 @@ function restore(columns, starts) {
   }
 }
 
+// The seconds that spans cover, in the order of their starts; two at a time count once.
+function secondsOf(spans) {
+  let sum = 0;
+  let end = -Infinity;
+  for (const span of spans) {
+    sum += Math.max(0, span.stop - Math.max(span.start, end));
+    end = Math.max(end, span.stop);
+  }
+  return sum;
+}
+
 class Run {
   constructor(columns) {
     this.columns = columns;
@@ -82,7 +93,7 @@ class Run {
       const known = seen.length ? seen : one.spans;
       one.first = known[0].start;
       one.last = Math.max(...known.map((span) => span.stop));
-      one.seconds = seen.reduce((sum, span) => sum + span.stop - span.start, 0);
+      one.seconds = secondsOf(seen);
       const ids = one.tracks.map((track) => track.id).join(", ");
       one.name = one.person >= 0 ? `person ${one.person}` : `track ${ids}`;
       one.tracksText = one.person >= 0 ? (one.tracks.length > 1 ? `tracks ${ids}` : `track ${ids}`) : "";

@@ -269,6 +269,14 @@ def test_a_browser_shows_people_and_lists_them(tmp_path, browse):
     assert "1.50 s · frame 15" in late
 
 
+def test_a_browser_counts_the_time_of_two_tracks_of_one_person_once(tmp_path, browse):
+    boxes = [(20, 40, 80, 200), (200, 50, 260, 210)]
+    frames = [frame_result(number, people(boxes, person_ids=[4, 4])) for number in range(20)]
+    run = Results(skeleton=SKELETON, frames=frames, source_name="walk.mp4")
+    write_page(tmp_path / "view.html", run)
+    assert "seen 2.0 s" in browse(tmp_path / "view.html")
+
+
 def test_a_browser_shows_where_people_stand(tmp_path, browse):
     write_page(tmp_path / "view.html", results(positions=lambda n: [(0.5, 0, 3), (1.25, 0, 4)]))
     shown = browse(tmp_path / "view.html", "#frame=15&person=person%204")
