@@ -16,8 +16,9 @@ from visualization_msgs.msg import Marker, MarkerArray
 from alphapose_ros import msg as own
 from alphapose_ros.conversions import flat
 from alphapose_ros.frame import Camera, Frame
+from alphapose_ros.images import read_image
+from alphapose_ros.lifting.camera_info import read_camera
 from alphapose_ros.messages import Dialect
-from alphapose_ros.nodes.cameras import to_camera, to_pixels
 
 RCLPY = Dialect(
     msgs=SimpleNamespace(
@@ -58,17 +59,17 @@ def to_frame(
         image: raw, or a JPEG or PNG file.
         index: running number in the stream.
         info: what the driver says of the camera.
-        read: makes a camera of ``info``; to_camera(), or a Calibration, which never raises.
+        read: makes a camera of ``info``; read_camera(), or a Calibration, which never raises.
 
     Raises:
         ValueError: the image is empty, damaged or of an unknown encoding.
     """
     return Frame(
-        image=to_pixels(image),
+        image=read_image(image),
         stamp_ns=to_ns(image.header.stamp),
         frame_id=image.header.frame_id,
         index=index,
-        camera=None if info is None else (read or to_camera)(info),
+        camera=None if info is None else (read or read_camera)(info),
     )
 
 
@@ -94,7 +95,7 @@ class Calibration:
         if told != self._known:
             self._known = told
             try:
-                self._camera = to_camera(info)
+                self._camera = read_camera(info)
             except ValueError as error:
                 self._camera = None
                 self._report(str(error))

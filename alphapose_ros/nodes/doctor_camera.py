@@ -10,7 +10,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo
 
 from alphapose_ros.io.findings import OK, WARN, Finding
-from alphapose_ros.nodes.cameras import to_camera
+from alphapose_ros.lifting.camera_info import read_camera
 from alphapose_ros.nodes.silence import SUFFIX
 
 try:
@@ -74,7 +74,7 @@ def _no_info(node: Node, topic: str) -> Finding:
 def _problem(info: CameraInfo, picture: dict[str, object]) -> tuple[str, str]:
     """Return what is wrong with it, and the remedy; "" and "" where nothing is."""
     try:
-        camera = to_camera(info)
+        camera = read_camera(info)
     except ValueError as error:  # as the pose node says it
         return str(error), CALIBRATE
     if camera is None:

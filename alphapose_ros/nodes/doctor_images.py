@@ -10,8 +10,8 @@ from rclpy.node import Node
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage, Image
 
+from alphapose_ros.images import read_image
 from alphapose_ros.io.findings import FAIL, OK, WARN, Finding
-from alphapose_ros.nodes.cameras import to_pixels
 from alphapose_ros.nodes.doctor_transport import full_name, profile_remedy, shown_bytes
 from alphapose_ros.nodes.reliability import shown, shown_profile
 from alphapose_ros.nodes.silence import COMPRESSED, RAW, SUFFIX
@@ -230,7 +230,7 @@ def judge_picture(image: Image | CompressedImage) -> Finding:
     """Read an image as the pose node would."""
     values = {"bytes": len(image.data), "frame_id": image.header.frame_id}
     try:
-        pixels = to_pixels(image)
+        pixels = read_image(image)
     except ValueError as error:
         return Finding(FAIL, "image", str(error), "The pose node cannot read it either", values)
     height, width = pixels.shape[:2]

@@ -9,7 +9,7 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from alphapose_ros.nodes.cameras import to_camera
+from alphapose_ros.lifting.camera_info import read_camera
 from alphapose_ros.nodes.conversions import Calibration, flat, to_frame, to_image, to_ns
 
 HEADER = Header(stamp=Time(sec=12, nanosec=345), frame_id="camera")
@@ -63,7 +63,7 @@ def test_a_frame_without_camera_info_has_no_camera():
 
 
 def test_a_camera_that_was_never_calibrated_is_none():
-    assert to_camera(CameraInfo(width=640, height=480)) is None
+    assert read_camera(CameraInfo(width=640, height=480)) is None
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_camera_that_was_never_calibrated_is_none():
     ],
 )
 def test_every_distortion_model_is_read(model, d, is_model, is_d):
-    camera = to_camera(info(model, d))
+    camera = read_camera(info(model, d))
     assert camera.distortion_model == is_model
     np.testing.assert_array_equal(camera.distortion, list(is_d))
 
@@ -107,28 +107,28 @@ def test_every_distortion_model_is_read(model, d, is_model, is_d):
 )
 def test_what_cannot_be_a_camera_is_refused_with_the_remedy(said, message):
     with pytest.raises(ValueError, match=message):
-        to_camera(said)
+        read_camera(said)
 
 
 def test_a_part_of_the_sensor_has_its_own_camera():
     roi = RegionOfInterest(x_offset=100, y_offset=50, width=320, height=200)
-    camera = to_camera(info(roi=roi))
+    camera = read_camera(info(roi=roi))
     assert (camera.width, camera.height) == (320, 200)
     np.testing.assert_array_equal(camera.matrix, [[600, 0, 220], [0, 610, 190], [0, 0, 1]])
 
 
 def test_pixels_put_together_make_a_smaller_camera():
     roi = RegionOfInterest(x_offset=100, y_offset=48, width=320, height=200)
-    camera = to_camera(info(roi=roi, binning_x=2, binning_y=4))
+    camera = read_camera(info(roi=roi, binning_x=2, binning_y=4))
     assert (camera.width, camera.height) == (160, 50)
     np.testing.assert_array_equal(camera.matrix, [[300, 0, 110], [0, 152.5, 48], [0, 0, 1]])
-    whole = to_camera(info(binning_x=2, binning_y=2))
+    whole = read_camera(info(binning_x=2, binning_y=2))
     assert (whole.width, whole.height) == (320, 240)
 
 
 def test_reading_a_camera_leaves_the_message_as_it_is():
     said = info(d=[1, 2, 3, 4], binning_x=2, roi=RegionOfInterest(x_offset=9))
-    to_camera(said)
+    read_camera(said)
     assert list(said.k) == K
     assert list(said.d) == [1, 2, 3, 4]
 
