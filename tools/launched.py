@@ -20,6 +20,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.parameter import parameter_value_to_python
 from rclpy.signals import SignalHandlerOptions
 
+ASK_AGAIN_S = 5.0
 PATIENCE_S = 60.0  # a node loads its networks, perhaps on a machine that has other things to do
 
 
@@ -149,16 +150,22 @@ class Onlooker:
         return {topic for topic, _ in found}
 
     def _ask(self, service_type: Any, service: str, **fields: Any) -> Any:
-        return self._call(service_type, service, service_type.Request(**fields))
+        """Ask what changes nothing, again where no answer comes.
 
-    def _call(self, service_type: Any, service: str, request: Any) -> Any:
+        A node that does not know the client yet answers in vain.
+        """
+        request = service_type.Request(**fields)
+        return self._call(service_type, service, request, attempts=PATIENCE_S / ASK_AGAIN_S)
+
+    def _call(self, service_type: Any, service: str, request: Any, attempts: float = 1) -> Any:
         client = self.node.create_client(service_type, service)
         try:
             if not client.wait_for_service(PATIENCE_S):
                 raise TimeoutError(f"no service {service}")
-            answer = client.call_async(request)
-            if not until(answer.done):
-                raise TimeoutError(f"{service} does not answer")
-            return answer.result()
+            for _ in range(round(attempts)):
+                answer = client.call_async(request)
+                if until(answer.done, PATIENCE_S / attempts):
+                    return answer.result()
+            raise TimeoutError(f"{service} does not answer")
         finally:
             self.node.destroy_client(client)

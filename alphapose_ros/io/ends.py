@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from alphapose_ros.config import Config
-from alphapose_ros.frame import Frame, Tracks
-from alphapose_ros.pipeline import Result
-from alphapose_ros.skeletons import Skeleton
+if TYPE_CHECKING:  # whoever reads a result file needs no networks
+    from alphapose_ros.config import Config
+    from alphapose_ros.frame import Frame, Tracks
+    from alphapose_ros.pipeline import Result
+    from alphapose_ros.skeletons import Skeleton
 
 
 @dataclass(frozen=True, kw_only=True)

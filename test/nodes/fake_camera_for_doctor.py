@@ -69,7 +69,7 @@ class Camera:
         if kind == "small":
             info.width //= 2
         if kind == "short":
-            info.d = [0.0] * 3
+            info.d = [0.1, 0.0, 0.0]
         return info
 
     def publish(self):
