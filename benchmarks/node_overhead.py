@@ -10,7 +10,8 @@
 2. Time of building and serialising the messages of 20 people of 136 keypoints.
 3. Round trips through the lifecycle with images flowing: the slope of the memory over all but the
    first ten, with its 95 % interval, threads and open files; of the pose node with its real
-   pipeline, and of a bare node that makes and destroys as many publishers.
+   pipeline, with one that does nothing, and of a bare node that makes and destroys as many
+   publishers.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ from pathlib import Path
 
 import numpy as np
 
-if "--serve" not in sys.argv:  # before rclpy starts: shared memory with room for images
+from alphapose_ros.memory import hold_memory_steady
+
+if "--serve" in sys.argv:  # before rclpy is imported, as whoever starts a node of the package does
+    hold_memory_steady()
+else:  # shared memory with room for images
     os.environ.update(
         FASTDDS_BUILTIN_TRANSPORTS="SHM?max_msg_size=16MB&sockets_size=16MB",
         ROS_AUTOMATIC_DISCOVERY_RANGE="SYSTEM_DEFAULT",
@@ -49,10 +54,9 @@ from std_msgs.msg import Header, String
 from alphapose_ros.frame import Poses, Tracks, TrackState
 from alphapose_ros.messages import About, poses_to_message, tracks_to_message
 from alphapose_ros.msg import TrackedPersonArray
-from alphapose_ros.nodes import run
 from alphapose_ros.nodes.conversions import RCLPY
 from alphapose_ros.nodes.pose_node import PoseNode
-from alphapose_ros.nodes.transitions import hold_memory_steady
+from alphapose_ros.nodes.running import run
 from alphapose_ros.pipeline import Result
 from alphapose_ros.skeletons import skeleton
 
@@ -65,6 +69,11 @@ START_S = 60.0
 PERIOD_S = 0.04  # of images
 STAMP_SEC = slice(4, 8)  # of a serialised message that begins with a header
 UP = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
+ROUND_TRIPS = {
+    "real": "pose node",
+    "null": "pose node whose pipeline does nothing",
+    "bare": "bare node",
+}
 DOWN = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
 
 
@@ -173,8 +182,12 @@ def serve(kind: str) -> None:
         node.trigger_activate()
         return node
 
-    hold_memory_steady()
-    makers: dict[str, Callable[[], Node]] = {"relay": Relay, "bare": BareNode, "real": PoseNode}
+    makers: dict[str, Callable[[], Node]] = {
+        "relay": Relay,
+        "bare": BareNode,
+        "real": PoseNode,
+        "null": lambda: PoseNode(build_pipeline=lambda config, ids: NullPipeline(0)),
+    }
     run(makers.get(kind, pose_node))
 
 
@@ -389,7 +402,7 @@ def main() -> None:
         print(f"\nmessages of {PEOPLE} people x {len(BODY.names)} keypoints [ms]")
         for name, duration in (*times.items(), ("in all", sum(times.values()))):
             print(f"{name:<22}{duration:>10.3f}")
-        for name, kind in (("pose node", "real"), ("bare node", "bare")) if options.trips else ():
+        for kind, name in ROUND_TRIPS.items() if options.trips else ():
             used = np.array(round_trips(bench, kind, options.trips))[SETTLING:]
             slope, half = slope_interval(used[:, 0])
             spread = [

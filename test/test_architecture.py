@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "alphapose_ros"
 LAYERS = [  # a module imports from its own row and from those above it
     "frame skeletons config boxes keypoints matching images mailbox zoo checkpoints files devices "
-    "runtimes architectures darknet downloads zoo_table",
+    "runtimes architectures darknet downloads zoo_table memory",
     "detection pose suppression reid tracking lifting following messages markers filters "
     "conversions",
     "pipeline models",

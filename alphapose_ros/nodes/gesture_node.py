@@ -17,10 +17,11 @@ from alphapose_ros.following.gestures import GestureReader
 from alphapose_ros.following.hands import missing_keypoints
 from alphapose_ros.lifting.axes import DOWN, DOWN_OF_CAMERA
 from alphapose_ros.msg import GestureArray, SkeletonDefinition, TrackedPersonArray
-from alphapose_ros.nodes import run, transforms
+from alphapose_ros.nodes import transforms
 from alphapose_ros.nodes.conversions import to_ns
 from alphapose_ros.nodes.gesture_messages import Arrows, to_message
 from alphapose_ros.nodes.parameters import declare, watch
+from alphapose_ros.nodes.running import run
 from alphapose_ros.nodes.topics import GESTURE_TOPICS
 from alphapose_ros.skeletons import SKELETONS, Skeleton, skeleton
 

@@ -23,7 +23,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from alphapose_ros.config import Config, leaves
 from alphapose_ros.following.records import NOBODY
-from alphapose_ros.nodes import run
+from alphapose_ros.memory import give_back_memory
 from alphapose_ros.nodes.conversions import Calibration, to_frame, to_ns
 from alphapose_ros.nodes.diagnostics import ERROR, OK, Judgement, diagnostic_array, status
 from alphapose_ros.nodes.health import Health, Report, memory_report
@@ -31,13 +31,12 @@ from alphapose_ros.nodes.outputs import Done, Outputs
 from alphapose_ros.nodes.owner import enroll, find_owner
 from alphapose_ros.nodes.parameters import declare, watch
 from alphapose_ros.nodes.reception import Arrival
+from alphapose_ros.nodes.running import run
 from alphapose_ros.nodes.space import Space
 from alphapose_ros.nodes.target import Follower
 from alphapose_ros.nodes.topics import SERVICES, TOPICS
 from alphapose_ros.nodes.transitions import (
     forget_destroyed,
-    give_back_memory,
-    hold_memory_steady,
     reported,
     survive_wrong_requests,
 )
@@ -403,7 +402,6 @@ class PoseNode(LifecycleNode):
 
 def main() -> None:
     """Run the node."""
-    hold_memory_steady()
 
     def make() -> PoseNode:
         node = PoseNode()

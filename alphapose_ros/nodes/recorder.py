@@ -26,11 +26,11 @@ from alphapose_ros.io.bag import BagError, BagMessage, BagWriter, OfferedQos
 from alphapose_ros.io.overlay import OverlayFilm
 from alphapose_ros.messages import tracks_from_message
 from alphapose_ros.msg import TrackedPersonArray
-from alphapose_ros.nodes import run
 from alphapose_ros.nodes.conversions import to_frame, to_ns
 from alphapose_ros.nodes.diagnostics import percentiles
 from alphapose_ros.nodes.parameters_names import unknown_told
 from alphapose_ros.nodes.reliability import RELIABILITIES, reliability
+from alphapose_ros.nodes.running import run
 from alphapose_ros.nodes.topics import TOPICS, Topic
 from alphapose_ros.skeletons import skeleton
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import functools
 import gc
 import traceback
@@ -15,9 +13,6 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.node import Node
 
 Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-MAPPED_BYTES = 16 << 20  # images are smaller, networks larger
-KEPT_BYTES = 64 << 20  # of free memory, until give_back_memory()
 
 
 def reported(transition: Transition) -> Transition:
@@ -59,25 +54,6 @@ def _refusing(callback: Callable[..., Any], node: LifecycleNode) -> Callable[...
             return response
 
     return change
-
-
-def hold_memory_steady() -> None:
-    """Fix from which size on memory is the system's own, for the whole process.
-
-    Left to itself glibc raises that size with every large block given back, so that the next
-    networks lie among small things that outlive them, and each lifecycle leaves holes behind.
-    """
-    with contextlib.suppress(AttributeError):  # no glibc
-        library = ctypes.CDLL(None)
-        library.mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
-        library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-
-
-def give_back_memory() -> None:
-    """Return unused memory to the system; that of networks would stay with the process."""
-    gc.collect()
-    with contextlib.suppress(AttributeError):  # no glibc
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def forget_destroyed(node: Node) -> None:

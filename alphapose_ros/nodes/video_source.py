@@ -24,10 +24,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from alphapose_ros.io.video import VideoError, VideoSource, read_video
-from alphapose_ros.nodes import run
 from alphapose_ros.nodes.conversions import to_image
 from alphapose_ros.nodes.parameters_names import unknown_told
 from alphapose_ros.nodes.reliability import RELIABILITIES, reliability
+from alphapose_ros.nodes.running import run
 
 USUAL_RATE_HZ = 25.0  # of a file that does not tell its own
 _DISCOVERY_S = 0.3  # a subscription that we know of may not know us yet

@@ -15,6 +15,7 @@ from alphapose_ros.mailbox import Mailbox, Queue
 from alphapose_ros.nodes.depth import BY_DEPTH, DepthReception
 from alphapose_ros.nodes.diagnostics import Counts
 from alphapose_ros.nodes.reception import Arrival, Reception
+from alphapose_ros.nodes.threads import in_thread
 
 T = TypeVar("T")
 
@@ -61,8 +62,7 @@ class Worker(Generic[T]):
             if self.depth is not None:
                 self.depth.stop()
             raise
-        self._thread = threading.Thread(target=self._work, name="pose", daemon=True)
-        self._thread.start()
+        self._ended = in_thread(self._work)
 
     @property
     def counts(self) -> Counts:
@@ -77,8 +77,8 @@ class Worker(Generic[T]):
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+        """Whether it still takes images, or is at work on the last one."""
+        return not self._ended.is_set()
 
     @property
     def busy_s(self) -> float:
@@ -93,8 +93,7 @@ class Worker(Generic[T]):
             TimeoutError: that takes more than ``patience_s``; nothing more will come of it.
         """
         self._close()
-        self._thread.join(patience_s)
-        if self._thread.is_alive():
+        if not self._ended.wait(patience_s):
             self.abandon()
             raise TimeoutError(
                 f"still at work on one image after {self.busy_s:.0f} s; it is left to itself"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from scripted_node import BODY, ScriptedPipeline
 
-from alphapose_ros.nodes import run
 from alphapose_ros.nodes.pose_node import PoseNode
+from alphapose_ros.nodes.running import run
 
 PLACES = {"shoulder": 30, "elbow": 40, "wrist": 24, "hip": 60}  # y [px]: 0.2 of the trunk above
 

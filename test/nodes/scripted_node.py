@@ -12,8 +12,8 @@ import time
 import numpy as np
 
 from alphapose_ros.frame import Poses, Tracks, TrackState
-from alphapose_ros.nodes import run
 from alphapose_ros.nodes.pose_node import PoseNode
+from alphapose_ros.nodes.running import run
 from alphapose_ros.pipeline import Result
 from alphapose_ros.skeletons import skeleton
 

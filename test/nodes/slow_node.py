@@ -16,9 +16,9 @@ from sensor_msgs.msg import Image
 
 from alphapose_ros.frame import Poses, Tracks
 from alphapose_ros.msg import TrackedPersonArray
-from alphapose_ros.nodes import run
 from alphapose_ros.nodes.conversions import to_ns
 from alphapose_ros.nodes.pose_node import PoseNode
+from alphapose_ros.nodes.running import run
 from alphapose_ros.pipeline import Result
 from alphapose_ros.skeletons import skeleton
 

@@ -1,0 +1,75 @@
+"""Where a process holds its memory, as glibc itself tells it."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from alphapose_ros.memory import KEPT_BYTES, MAPPED_BYTES
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is about glibc")
+
+HEAPS = """
+import ctypes, threading
+{first}
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+barrier = threading.Barrier(4)
+def take():
+    barrier.wait()
+    for _ in range(100):
+        libc.malloc(100_000)
+    barrier.wait()
+threads = [threading.Thread(target=take) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc.malloc_stats()
+"""
+BLOCKS = """
+import ctypes
+from pathlib import Path
+from alphapose_ros.memory import hold_memory_steady
+hold_memory_steady()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.malloc.argtypes, libc.free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
+def heap_end():
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    (line,) = [line for line in lines if "[heap]" in line]
+    return int(line.split()[0].split("-")[1], 16)
+before = heap_end()
+for _ in range(3):  # glibc by itself would take the second one from the heap
+    libc.free(libc.malloc({size}))
+libc.malloc({size})
+print(heap_end() - before)
+"""
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+
+def heaps(first: str) -> int:
+    return run(HEAPS.format(first=first)).stderr.count("Arena ")
+
+
+def test_threads_share_one_heap():
+    hold = "from alphapose_ros.memory import hold_memory_steady; hold_memory_steady()"
+    assert heaps(hold) == 1
+    assert heaps("") > 1  # as glibc does by itself
+
+
+def test_so_do_those_of_a_process_that_imports_a_node():
+    pytest.importorskip("rclpy")
+    assert heaps("from alphapose_ros.nodes import pose_node") == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "is_on_heap"), [(MAPPED_BYTES // 2, True), (2 * MAPPED_BYTES, False)]
+)
+def test_only_large_blocks_are_the_systems_own(size, is_on_heap):
+    assert (int(run(BLOCKS.format(size=size)).stdout) >= size) == is_on_heap
+    assert size < KEPT_BYTES
