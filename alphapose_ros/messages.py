@@ -17,12 +17,19 @@ from alphapose_ros.skeletons import Skeleton
 _NOTHING = np.empty(0, np.float32)
 
 
+def rows_of(make: Callable[..., Any], **columns: Iterable[Any]) -> list[Any]:
+    """Make a message of each row of the columns, which are its fields."""
+    rows = zip(*columns.values(), strict=True)
+    return [make(**dict(zip(columns, row, strict=True))) for row in rows]
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How messages are made: of rclpy's classes, or of those of a bag's type store."""
 
     msgs: SimpleNamespace  # what makes our messages, by name, and Duration, Point, Vector3
     flat: Callable[[np.ndarray], Any]  # array of any shape -> a float32[] or uint16[] of a message
+    rows_of: Callable[..., list[Any]] = rows_of  # many messages of one class
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ def _people(
 ) -> list[Any]:
     unknown, flat = [_NOTHING] * len(poses), dialect.flat
     lifted = unknown if poses.keypoints_3d is None else poses.keypoints_3d
-    return _rows(
+    return dialect.rows_of(
         dialect.msgs.PersonPose,
         detection_id=detection_ids,
         score=poses.scores.tolist(),
@@ -68,15 +75,6 @@ def _people(
         keypoints_3d_covariance=map(flat, unknown),
         embedding=map(flat, _embeddings(poses) if about.embeddings else unknown),
     )
-
-
-def _rows(make: Callable[..., Any], **columns: Iterable[Any]) -> list[Any]:
-    """Make a message of each row of the columns, which are its fields.
-
-    Columns are turned into Python's numbers as a whole, which is far faster than one by one.
-    """
-    rows = zip(*columns.values(), strict=True)
-    return [make(**dict(zip(columns, row, strict=True))) for row in rows]
 
 
 def _embeddings(poses: Poses) -> Sequence[np.ndarray]:
@@ -110,7 +108,7 @@ def _tracked(tracks: Tracks, poses: list[Any], dialect: Dialect) -> list[Any]:
     positions = nowhere if tracks.positions is None else tracks.positions
     velocities = nowhere if tracks.velocities is None else tracks.velocities
     facings = nowhere if tracks.facings is None else tracks.facings
-    return _rows(
+    return dialect.rows_of(
         msgs.TrackedPerson,
         track_id=tracks.ids.tolist(),
         person_id=[str(number) if number >= 0 else "" for number in tracks.person_ids.tolist()],
@@ -121,17 +119,23 @@ def _tracked(tracks: Tracks, poses: list[Any], dialect: Dialect) -> list[Any]:
         hits=tracks.hits.tolist(),
         position_source=_of_each(tracks.position_sources, PositionSource.NONE, len(tracks)),
         position_valid=np.isfinite(positions).all(axis=1).tolist(),
-        position=[msgs.Point(x=x, y=y, z=z) for x, y, z in positions.tolist()],
+        position=_triples(msgs.Point, positions, dialect),
         position_covariance=_nines(tracks.position_covariances, len(tracks)),
         velocity_valid=np.isfinite(velocities).all(axis=1).tolist(),
-        velocity=[msgs.Vector3(x=x, y=y, z=z) for x, y, z in velocities.tolist()],
+        velocity=_triples(msgs.Vector3, velocities, dialect),
         velocity_covariance=_nines(tracks.velocity_covariances, len(tracks)),
         facing_valid=np.isfinite(facings).all(axis=1).tolist(),
-        facing=[msgs.Vector3(x=x, y=y, z=z) for x, y, z in facings.tolist()],
+        facing=_triples(msgs.Vector3, facings, dialect),
         facing_std=_of_each(tracks.facing_stds, math.nan, len(tracks)),
         velocity_2d=tracks.velocities_px,
         pose=poses,
     )
+
+
+def _triples(make: Callable[..., Any], values: np.ndarray, dialect: Dialect) -> list[Any]:
+    """Make a Point or a Vector3 of each of (T, 3)."""
+    x, y, z = values.T.tolist()  # as a whole, which is far faster than one by one
+    return dialect.rows_of(make, x=x, y=y, z=z)
 
 
 def _of_each(values: np.ndarray | None, unknown: float, count: int) -> list[Any]:
@@ -150,7 +154,7 @@ def _durations(seconds: np.ndarray, dialect: Dialect) -> list[Any]:
     """Make a Duration of each of (T,) seconds."""
     whole = np.floor(seconds)
     rest = np.minimum(np.rint((seconds - whole) * 1e9), 10**9 - 1)
-    return _rows(
+    return dialect.rows_of(
         dialect.msgs.Duration,
         sec=whole.astype(int).tolist(),
         nanosec=rest.astype(int).tolist(),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
@@ -19,6 +21,39 @@ from alphapose_ros.frame import Camera, Frame
 from alphapose_ros.images import read_image
 from alphapose_ros.lifting.camera_info import read_camera
 from alphapose_ros.messages import Dialect
+
+
+@cache
+def _form(make: type) -> tuple[frozenset[str], dict[str, bool]]:
+    """Return the fields of a message class, and what its messages hold beside them."""
+    sample = make()
+    checks = getattr(sample, "_check_fields", None)  # there is none in Humble
+    beside = {} if checks is None else {"_check_fields": checks}
+    return frozenset(make.get_fields_and_field_types()), beside
+
+
+def fields_of(make: type, **columns: Iterable[Any]) -> list[Any]:
+    """Make a message of each row of the columns, which are all of its fields.
+
+    The constructors of rclpy's messages make every inner message anew before they take the one
+    that they are given, which is most of their time.
+
+    Raises:
+        TypeError: a field is missing, or none of its.
+    """
+    names, beside = _form(make)
+    if names != columns.keys():
+        raise TypeError(f"{make.__name__}: {sorted(names ^ columns.keys())} missing or unknown")
+    messages = []
+    for row in zip(*columns.values(), strict=True):
+        message = make.__new__(make)
+        for name, value in beside.items():
+            setattr(message, name, value)
+        for name, value in zip(columns, row, strict=True):
+            setattr(message, name, value)
+        messages.append(message)
+    return messages
+
 
 RCLPY = Dialect(
     msgs=SimpleNamespace(
@@ -39,6 +74,7 @@ RCLPY = Dialect(
         Vector3=Vector3,
     ),
     flat=flat,
+    rows_of=fields_of,
 )
 
 

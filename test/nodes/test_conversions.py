@@ -1,16 +1,29 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from array import array
 
 import cv2
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Vector3
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from alphapose_ros.lifting.camera_info import read_camera
-from alphapose_ros.nodes.conversions import Calibration, flat, to_frame, to_image, to_ns
+from alphapose_ros.messages import rows_of
+from alphapose_ros.nodes.conversions import (
+    Calibration,
+    fields_of,
+    flat,
+    to_frame,
+    to_image,
+    to_ns,
+)
 
 HEADER = Header(stamp=Time(sec=12, nanosec=345), frame_id="camera")
 BGR = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
@@ -166,3 +179,29 @@ def test_a_camera_is_read_anew_only_when_something_of_it_changed():
 
 def test_stamps_are_nanoseconds():
     assert to_ns(HEADER.stamp) == 12_000_000_345
+
+
+def test_messages_made_field_by_field_are_those_of_the_constructor():
+    columns = {"x": [1.0, 4.0], "y": [2.0, 5.0], "z": [3.0, 6.0]}
+    made = fields_of(Vector3, **columns)
+    assert made == rows_of(Vector3, **columns) == [Vector3(x=1, y=2, z=3), Vector3(x=4, y=5, z=6)]
+    assert serialize_message(made[1]) == serialize_message(Vector3(x=4.0, y=5.0, z=6.0))
+    assert fields_of(Vector3, x=[], y=[], z=[]) == []
+
+
+def test_messages_made_field_by_field_are_checked_where_that_is_asked_for():
+    code = (
+        "from geometry_msgs.msg import Vector3\n"
+        "from alphapose_ros.nodes.conversions import fields_of\n"
+        "fields_of(Vector3, x=['one'], y=[2.0], z=[3.0])"
+    )
+    env = {**os.environ, "ROS_PYTHON_CHECK_FIELDS": "1"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, env=env, capture_output=True, text=True)
+    assert "The 'x' field must be of type 'float'" in done.stderr
+
+
+@pytest.mark.parametrize("columns", [{"x": [1.0], "y": [2.0]}, {name: [1.0] for name in "xyzw"}])
+def test_fields_that_are_missing_or_unknown_are_named(columns):
+    with pytest.raises(TypeError, match=r"Vector3: \['[zw]'\] missing or unknown"):
+        fields_of(Vector3, **columns)
