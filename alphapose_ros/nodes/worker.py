@@ -18,6 +18,7 @@ from alphapose_ros.nodes.reception import Arrival, Reception
 from alphapose_ros.nodes.threads import in_thread
 
 T = TypeVar("T")
+YIELD_S = 20e-6
 
 
 class Worker(Generic[T]):
@@ -51,7 +52,7 @@ class Worker(Generic[T]):
         self._processed = self._failed = 0
         self._busy_since_s: float | None = None
         self._is_closed = False
-        put, has_room = self._mailbox.put, self._mailbox.has_room
+        put, has_room = self._put, self._mailbox.has_room
         self.depth: DepthReception | None = None
         if config.lifting.name in BY_DEPTH:
             self.depth = DepthReception(node, put, config, has_room)
@@ -112,6 +113,12 @@ class Worker(Generic[T]):
             if self.depth is not None:
                 self.depth.stop()
             self._mailbox.close()
+
+    def _put(self, arrival: Arrival) -> None:
+        self._mailbox.put(arrival)
+        # Or the executor keeps the interpreter, and the worker waiting, until it waits itself: half
+        # a millisecond.
+        time.sleep(YIELD_S)
 
     def _work(self) -> None:
         while (arrival := self._mailbox.take()) is not None and self.is_wanted:
