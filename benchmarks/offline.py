@@ -1,13 +1,14 @@
 """What five concurrent stages are worth to `alphapose run`, and how much memory they take.
 
-    python benchmarks/offline.py --video VIDEO [--frames N] [--rounds R] [--set NAME=VALUE ...]
+    python benchmarks/offline.py --video VIDEO [--save WHAT] [--frames N] [--rounds R]
+        [--set NAME=VALUE ...]
     python benchmarks/offline.py --memory --video VIDEO [--set NAME=VALUE ...]
 
 The first runs the video in five threads and in one, in turns and with the same settings, threads of
-the networks among them, in one process with one pipeline, and writes results.json and overlay.mp4
-each time. Printed are the medians of all rounds, the ratio of the two in each round, and how long a
-frame takes in each stage: the slowest stage, or all of them over the number of cores, bounds what
-five threads can do.
+the networks among them, in one process with one pipeline, and writes each time what `alphapose run
+--save WHAT` would, results.json and overlay.mp4 unless told. Printed are the medians of all rounds,
+the ratio of the two in each round, and how long a frame takes in each stage: the slowest stage, or
+all of them over the number of cores, bounds what five threads can do.
 
 The second measures the largest memory (VmHWM) of processes that run 1 and 10 minutes of the video,
 repeated, at 10 frames per second and 480x270 pixels, with one box per frame from a file in place of
@@ -97,7 +98,7 @@ def compare(options: argparse.Namespace) -> None:
     """Print what five threads are worth."""
     config = chosen(options)
     pipeline = Pipeline(config)
-    wish = Wish(config=config, save=SAVE, limit=options.frames)
+    wish = Wish(config=config, save=tuple(options.save.split(",")), limit=options.frames)
     found: dict[bool, list[Summary]] = {True: [], False: []}
     with tempfile.TemporaryDirectory() as folder:
         run_once(options.video, pipeline, replace(wish, limit=3), Path(folder) / "warm")
@@ -166,6 +167,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--video", required=True)
+    parser.add_argument(
+        "--save", default=",".join(SAVE), help="outputs, as `alphapose run` has them"
+    )
     parser.add_argument("--frames", type=int, help="at most, of the video")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--memory", action="store_true", help="memory in place of speed")

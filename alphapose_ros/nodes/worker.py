@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from rclpy.node import Node
@@ -19,6 +20,16 @@ from alphapose_ros.nodes.threads import in_thread
 
 T = TypeVar("T")
 YIELD_S = 20e-6
+
+
+def _hand_over(mailbox: Mailbox[Arrival] | Queue[Arrival], arrival: Arrival) -> None:
+    """Leave an arrival, and the interpreter, which else the executor keeps for half a millisecond.
+
+    It knows no worker: rclpy's executor holds on to a subscription after it was destroyed, and
+    networks would stay with it.
+    """
+    mailbox.put(arrival)
+    time.sleep(YIELD_S)
 
 
 class Worker(Generic[T]):
@@ -52,7 +63,7 @@ class Worker(Generic[T]):
         self._processed = self._failed = 0
         self._busy_since_s: float | None = None
         self._is_closed = False
-        put, has_room = self._put, self._mailbox.has_room
+        put, has_room = partial(_hand_over, self._mailbox), self._mailbox.has_room
         self.depth: DepthReception | None = None
         if config.lifting.name in BY_DEPTH:
             self.depth = DepthReception(node, put, config, has_room)
@@ -113,12 +124,6 @@ class Worker(Generic[T]):
             if self.depth is not None:
                 self.depth.stop()
             self._mailbox.close()
-
-    def _put(self, arrival: Arrival) -> None:
-        self._mailbox.put(arrival)
-        # Or the executor keeps the interpreter, and the worker waiting, until it waits itself: half
-        # a millisecond.
-        time.sleep(YIELD_S)
 
     def _work(self) -> None:
         while (arrival := self._mailbox.take()) is not None and self.is_wanted:

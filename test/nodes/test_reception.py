@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from array import array
 from types import SimpleNamespace
 
@@ -16,7 +18,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from alphapose_ros.config import Config
+from alphapose_ros.config import Config, LiftingConfig
 from alphapose_ros.nodes.image_subscription import Gaps
 from alphapose_ros.nodes.reception import Reception
 from alphapose_ros.nodes.worker import Worker
@@ -288,6 +290,24 @@ def test_images_wait_in_the_middleware_while_there_is_no_room(graph):
     assert worked == [0, 1, 2, 3, 4]
     assert worker.reception.lost == 0
     worker.stop(patience_s=5)
+
+
+@pytest.mark.parametrize("lifting", ["none", "depth"])
+def test_a_subscription_that_outlives_its_worker_holds_no_networks(graph, lifting):
+    class Networks:
+        def __call__(self, arrival):
+            pass
+
+    networks = Networks()
+    remembered = weakref.ref(networks)
+    config = Config(lifting=LiftingConfig(name=lifting))
+    worker = Worker(graph.node, config, networks, lambda _: None)
+    callbacks = [subscription.callback for subscription in graph.node.subscriptions]
+    worker.stop(patience_s=5)
+    del worker, networks
+    gc.collect()
+    assert remembered() is None
+    assert callbacks
 
 
 class Losing:
