@@ -115,6 +115,7 @@ def run(options: Namespace) -> None:
         rate_hz=options.rate,
         is_sequence=options.sequence,
         topics=_topics(options.topics),
+        target_frame=wish.config.target_frame,
     )
     folders = _folders(options.out, [source.name for source in sources])
     for folder in folders:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from alphapose_ros.frame import Camera, Frame
-from alphapose_ros.io.bag_transforms import TOPIC, StaticTransforms
+from alphapose_ros.io.bag_transforms import STATIC, BagTransforms
 from alphapose_ros.lifting.camera import register, scaled
 from alphapose_ros.lifting.camera_info import read_camera
 from alphapose_ros.lifting.resizing import resized
@@ -50,7 +50,7 @@ def on_image(
     frame: Frame,
     camera: Camera | None,
     frame_id: str,
-    transforms: StaticTransforms,
+    transforms: BagTransforms,
 ) -> np.ndarray:
     """Return depth (H, W) [m] with the pixels of the image.
 
@@ -73,10 +73,10 @@ def on_image(
     picture_camera = replace(scaled(frame.camera, width, height), width=width, height=height)
     if _is_same(camera, picture_camera):
         return resized(metres, width, height)
-    move = np.eye(4) if frame_id == frame.frame_id else transforms.find(frame.frame_id, frame_id)
+    move = transforms.find(frame.frame_id, frame_id, frame.stamp_ns)
     if move is None:
         raise ValueError(
-            f"{TOPIC} does not tell where {frame_id!r} is seen from {frame.frame_id!r}; record "
+            f"{STATIC} does not tell where {frame_id!r} is seen from {frame.frame_id!r}; record "
             "it too, or depth that is registered to the image"
         )
     return register(metres, camera, picture_camera, move)

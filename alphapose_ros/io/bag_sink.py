@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from alphapose_ros.following.messages import pose_to_message, status_to_message
 from alphapose_ros.following.records import SelectBy, TargetState, View, Wish
 from alphapose_ros.following.target import Target
@@ -26,6 +28,7 @@ from alphapose_ros.io.bag_messages import bag_dialect, header_of
 from alphapose_ros.io.colours import IdentityColours
 from alphapose_ros.io.ends import Job, Processed
 from alphapose_ros.io.faces import without_faces
+from alphapose_ros.lifting.moving import Placed
 from alphapose_ros.markers import MarkerBoard
 from alphapose_ros.messages import (
     About,
@@ -140,11 +143,18 @@ class BagSink:
         self._next_id += len(result.poses)
         poses = poses_to_message(result.poses, about, self._dialect)
         self._write("poses", poses, received_ns)
-        tracks = tracks_to_message(result.tracks, about, self._dialect)
+        placed = processed.placed or Placed(result.tracks, frame.frame_id, np.zeros(3))
+        tracks = tracks_to_message(placed.tracks, about, self._dialect)
+        tracks.header = header_of(frame.stamp_ns, placed.frame_id, self._dialect)
         self._write("tracks", tracks, received_ns)
         if self._target is not None:
-            view = View(width=width, height=height)
-            state = self._target.update(result.tracks, frame.stamp_ns, view)
+            view = View(
+                width=width,
+                height=height,
+                place=tuple(placed.camera.tolist()),
+                frame_id=placed.frame_id,
+            )
+            state = self._target.update(placed.tracks, frame.stamp_ns, view)
             self._tell_target(state, header, received_ns)
         colours = self._colours(result.tracks)
         shown = without_faces(result.tracks) if output.privacy else result.tracks

@@ -20,8 +20,7 @@ from alphapose_ros.io.bag_depth import CameraReader, on_image
 from alphapose_ros.io.bag_pairing import Stamped, pair
 from alphapose_ros.io.bag_salvage import SalvageReader, at, messages_left, open_bag
 from alphapose_ros.io.bag_topics import COMPRESSED, IMAGE, BagTopic, BagTopics, choose
-from alphapose_ros.io.bag_transforms import TOPIC as TRANSFORMS
-from alphapose_ros.io.bag_transforms import StaticTransforms
+from alphapose_ros.io.bag_transforms import MOVING, STATIC, BagTransforms
 from alphapose_ros.io.ends import Item, Problem
 
 USUAL_SLOP_S = LiftingConfig().slop_s
@@ -49,20 +48,29 @@ class BagSource:
         path: folder, or .mcap, .db3 or .bag file.
         topics: which to read.
         slop_s: largest difference of the stamps of an image and its depth.
+        target_frame: frame_id of which each item tells how points of the camera come there; "":
+            none.
 
     Raises:
         BagError: it cannot be read, holds no images, or it is not clear which are meant.
     """
 
     def __init__(
-        self, path: str | Path, topics: BagTopics | None = None, *, slop_s: float = USUAL_SLOP_S
+        self,
+        path: str | Path,
+        topics: BagTopics | None = None,
+        *,
+        slop_s: float = USUAL_SLOP_S,
+        target_frame: str = "",
     ) -> None:
         self.path = Path(path)
         self.name = self.path.name or str(self.path.resolve().name)
         self.is_sequence = True
         self.problems: list[Problem] = []
         self._slop_ns = round(slop_s * 1e9)
-        self._transforms = StaticTransforms()
+        self.target_frame = target_frame
+        self._transforms = BagTransforms()
+        self._astray = 0  # images of which it is not known where they were taken
         self._said: set[str] = set()  # what is worth one problem, however many images it costs
         self._camera = CameraReader(lambda what: self._note_once(self.topics.camera_info, what))
         self._depth_camera = CameraReader(
@@ -73,8 +81,9 @@ class BagSource:
             self.topics = choose(topics or BagTopics(), found, self.name)
             self.frame_count: int | None = found[self.topics.image].count
             self.rate_hz = self._rate_hz(bag)
-            for _, message in self._decoded(bag, _readable(bag, TRANSFORMS)):
-                self._transforms.add(message)
+            for topic in (STATIC, MOVING) if target_frame else (STATIC,):
+                for _, message in self._decoded(bag, _readable(bag, topic)):
+                    self._transforms.add(message, is_static=topic == STATIC)
 
     def __enter__(self) -> BagSource:
         return self
@@ -104,6 +113,12 @@ class BagSource:
             self._note(
                 self.topics.depth,
                 f"{alone} of {given} images have no depth image within {self._slop_ns / 1e9:g} s",
+            )
+        if self._astray:
+            self._note(
+                self.topics.image,
+                f"people of {self._astray} of {given} images have no positions: {STATIC} and "
+                f"{MOVING} do not tell where their camera was seen from {self.target_frame!r}",
             )
 
     def _images(self) -> Iterator[Stamped]:
@@ -152,7 +167,21 @@ class BagSource:
         frame = replace(frame, camera=self._camera(picture.info))
         if depth is not None:
             frame = replace(frame, depth=self._depth(frame, depth))
-        return Item(frame=frame, name=f"{index}.jpg", received_ns=picture.received_ns)
+        return Item(
+            frame=frame,
+            name=f"{index}.jpg",
+            received_ns=picture.received_ns,
+            target_frame=self.target_frame,
+            to_target=self._to_target(frame),
+        )
+
+    def _to_target(self, frame: Frame) -> np.ndarray | None:
+        """Return (4, 4), takes points of the camera to the target frame; None if it is unknown."""
+        if not self.target_frame:
+            return None
+        found = self._transforms.find(self.target_frame, frame.frame_id, frame.stamp_ns)
+        self._astray += found is None
+        return found
 
     def _depth(self, frame: Frame, depth: Taken) -> np.ndarray | None:
         """Return depth (H, W) [m] with the pixels of the frame's image, None if it is unknown."""

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # whoever reads a result file needs no networks
+    import numpy as np
+
     from alphapose_ros.config import Config
     from alphapose_ros.frame import Frame, Tracks
+    from alphapose_ros.lifting.moving import Placed
     from alphapose_ros.pipeline import Result
     from alphapose_ros.skeletons import Skeleton
 
@@ -20,6 +23,8 @@ class Item:
     frame: Frame
     name: str  # the file of a picture; INDEX.jpg of frame INDEX of a video or bag
     received_ns: int  # when a bag recorded it; elsewhere the stamp
+    target_frame: str = ""  # in which people are told in metres; "": in that of the camera
+    to_target: np.ndarray | None = None  # (4, 4), takes points of the camera there; None: unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +32,8 @@ class Processed:
     """One frame of a source and its people."""
 
     item: Item
-    result: Result
+    result: Result  # in metres as the camera sees them
+    placed: Placed | None = None  # the same people in the target frame; None: there is none
 
 
 @dataclass(frozen=True, kw_only=True)

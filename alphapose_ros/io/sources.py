@@ -47,6 +47,7 @@ def open_sources(
     rate_hz: float | None = None,
     is_sequence: bool | None = None,
     topics: BagTopics | None = None,
+    target_frame: str = "",
 ) -> list[Source]:
     """Find what the arguments name; each video, bag, stream and camera is a source of its own.
 
@@ -60,6 +61,7 @@ def open_sources(
         rate_hz: of pictures that are a sequence, and of videos that do not say theirs.
         is_sequence: whether pictures follow each other in time; None: see PictureSource.
         topics: of bags.
+        target_frame: of bags, for people in metres; other sources know no transforms.
 
     Raises:
         FileNotFoundError: there is nothing of that name.
@@ -73,7 +75,7 @@ def open_sources(
     sources: list[Source] = []
     for one in found:
         if one.kind == "bag":
-            sources.append(BagSource(one.place, topics))
+            sources.append(BagSource(one.place, topics, target_frame=target_frame))
         elif one.kind == "video":
             sources.append(_video(one.place, rate_hz))
         elif pictures:

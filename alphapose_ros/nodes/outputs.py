@@ -16,12 +16,12 @@ from alphapose_ros.frame import Frame, Tracks
 from alphapose_ros.io.colours import IdentityColours
 from alphapose_ros.io.faces import without_faces
 from alphapose_ros.io.render import draw
+from alphapose_ros.lifting.moving import Placed
 from alphapose_ros.messages import About, poses_to_message, skeleton_to_message, tracks_to_message
 from alphapose_ros.msg import PoseArray, SkeletonDefinition, TargetStatus, TrackedPersonArray
 from alphapose_ros.nodes.annotations import AVAILABLE, annotations, foxglove
 from alphapose_ros.nodes.conversions import RCLPY, to_image
 from alphapose_ros.nodes.markers import MarkerBoard
-from alphapose_ros.nodes.space import Placed
 from alphapose_ros.nodes.target import Follower, no_target, to_pose, to_status
 from alphapose_ros.nodes.target_frame import TargetFrame
 from alphapose_ros.nodes.topics import TOPICS

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from rclpy.node import Node
 
 from alphapose_ros.config import Config
 from alphapose_ros.frame import Frame, Tracks
-from alphapose_ros.lifting import Ground
+from alphapose_ros.lifting import Ground, needs_ground
+from alphapose_ros.lifting.moving import Mover, Placed, unknown
 from alphapose_ros.nodes.depth import BY_DEPTH, DepthReader, DepthReception
 from alphapose_ros.nodes.diagnostics import OK, WARN, Judgement
 from alphapose_ros.nodes.health import Report
 from alphapose_ros.nodes.reception import Arrival
-from alphapose_ros.nodes.transforms import Mover, NoTransformError, build_transforms, unknown
-
-BY_GROUND = ("ground", "auto")  # what lifting.name is where the ground plane is taken
-
-
-class Placed(NamedTuple):
-    """The people of a frame, in metres."""
-
-    tracks: Tracks
-    frame_id: str  # in which they are
-    camera: np.ndarray  # (3,) place of the camera in it [m]
+from alphapose_ros.nodes.transforms import NoTransformError, build_transforms
 
 
 class Space:
@@ -74,11 +63,10 @@ class Space:
         It is z = 0 of target_frame.
         """
         config = self._config
-        lifting = config.lifting
-        if lifting.name not in BY_GROUND or lifting.camera_height_m or frame.camera is None:
+        if not needs_ground(config.lifting) or frame.camera is None:
             return None
         if not config.target_frame:
-            if lifting.name == "ground":
+            if config.lifting.name == "ground":
                 self._note(
                     "people have no positions on the ground: set lifting.camera_height_m and "
                     "lifting.camera_pitch_deg, or target_frame, whose z = 0 is the ground"

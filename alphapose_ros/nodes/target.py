@@ -22,8 +22,8 @@ from alphapose_ros.following.records import (
 )
 from alphapose_ros.following.target import Target
 from alphapose_ros.frame import Frame, Tracks
+from alphapose_ros.lifting.moving import Placed
 from alphapose_ros.nodes.conversions import RCLPY
-from alphapose_ros.nodes.space import Placed
 from alphapose_ros.skeletons import Skeleton
 from alphapose_ros.srv import SetTarget
 

@@ -11,13 +11,14 @@ from alphapose_ros.frame import Poses
 from alphapose_ros.io.ends import Item, Processed, Source
 from alphapose_ros.offline.journal import Journal
 from alphapose_ros.offline.outputs import CutOff, Outputs
+from alphapose_ros.offline.placing import Placing
 from alphapose_ros.offline.stages import Stage, run_stages
 from alphapose_ros.offline.stopping import Stop, hearing_stop
 from alphapose_ros.offline.summary import Summary, Tally
 from alphapose_ros.pipeline import Detected, Pipeline
 
 
-def process(
+def process(  # noqa: PLR0913  choices that have nothing to do with one another
     source: Source,
     pipeline: Pipeline,
     outputs: Outputs,
@@ -25,6 +26,7 @@ def process(
     journal: Journal | None = None,
     limit: int | None = None,
     concurrent: bool = True,
+    needs_ground: bool = False,
 ) -> Summary:
     """Take every frame of a source through the pipeline to all outputs, none left out.
 
@@ -39,6 +41,7 @@ def process(
         journal: findings of a run that was cut off, and where those of this one are kept.
         limit: most frames.
         concurrent: False: all in the calling thread.
+        needs_ground: whether people stand on z = 0 of the target frame.
 
     Raises:
         Exception: that of the source, a stage or an output; the frames before it are written.
@@ -47,7 +50,7 @@ def process(
         third are ours in another cut: crops are made inside the estimator, so that they never leave
         its device, and what the paper calls processing is done by two threads.
     """
-    run = _Run(source, pipeline, outputs, journal)
+    run = _Run(source, pipeline, outputs, journal, Placing(needs_ground=needs_ground))
     stages = [
         Stage(name="detect", work=run.detect),
         Stage(name="pose", work=run.estimate),
@@ -80,6 +83,7 @@ class _Run:
         pipeline: Pipeline,
         outputs: Outputs,
         journal: Journal | None,
+        placing: Placing,
     ) -> None:
         self.tally = Tally()
         self._frames_read = 0
@@ -89,6 +93,7 @@ class _Run:
         self._pipeline = pipeline
         self._outputs = outputs
         self._journal = journal
+        self._placing = placing
 
     @property
     def is_complete(self) -> bool:
@@ -136,8 +141,11 @@ class _Run:
                 self._keep(work)
             if not self._source.is_sequence:
                 self._pipeline.reset()
-            result = self._pipeline.finish(frame, work.detected, work.found)
-            return replace(work, processed=Processed(item=work.item, result=result))
+            ground = self._placing.ground(work.item)
+            result = self._pipeline.finish(frame, work.detected, work.found, ground)
+            placed = self._placing.place(work.item, result.tracks)
+            processed = Processed(item=work.item, result=result, placed=placed)
+            return replace(work, processed=processed)
 
     def _keep(self, work: _Work) -> None:
         try:

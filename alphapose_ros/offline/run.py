@@ -14,6 +14,7 @@ from alphapose_ros.io.bag_source import BagSource
 from alphapose_ros.io.ends import Job, Sink, Source
 from alphapose_ros.io.sinks import USUAL, USUAL_OF_PICTURES, Plan, all_files_of, build_sinks
 from alphapose_ros.io.video_sources import StreamSource
+from alphapose_ros.lifting import needs_ground
 from alphapose_ros.offline.folder import Earlier, RunFolder
 from alphapose_ros.offline.journal import Journal
 from alphapose_ros.offline.made_with import findings_made_with, run_made_with
@@ -166,6 +167,7 @@ def _process(
                 journal=journal,
                 limit=wish.limit,
                 concurrent=wish.concurrent,
+                needs_ground=needs_ground(wish.config.lifting),
             )
         except BaseException:
             if not outputs.frames and not (journal and journal.frames):

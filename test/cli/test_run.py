@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import cv2
+import made_bags as made
 import numpy as np
 import pytest
+from rosbags.highlevel import AnyReader
 
 from alphapose_ros.cli import main
 from alphapose_ros.cli.run import _folders
@@ -46,6 +48,22 @@ def test_a_video_becomes_what_is_asked_for(clip, tmp_path, capsys):
     said = capsys.readouterr()
     assert "4 frames, 4 poses, 1 tracks" in said.out
     assert "4/4" in said.err and "people=1" in said.err
+
+
+def test_people_of_a_bag_are_told_in_the_frame_that_is_asked_for(clip, tmp_path):
+    _, run = clip
+    sent = [*made.camera(3), made.transform("odom", "camera", (0, 0, 1))]
+    path = made.write(tmp_path / "drive", sent)
+    out = tmp_path / "out"
+    asked = ["--save", "bag", "--set", "target_frame=odom", "--set", "lifting.name=ground"]
+    assert run(str(path), "--out", str(out), *asked) == 0
+    with AnyReader([out / "bag"]) as bag:
+        frames = {
+            connection.topic: bag.deserialize(data, connection.msgtype).header.frame_id
+            for connection, _, data in bag.messages()
+            if connection.topic in ("/poses", "/tracks")
+        }
+    assert frames == {"/poses": "camera", "/tracks": "odom"}
 
 
 def test_each_of_several_sources_gets_a_folder(clip, tmp_path):

@@ -84,6 +84,27 @@ def info(stamp_ns, fx=50.0, size=(64, 48), frame_id="camera", types=TYPES):
     )
 
 
+def transform(parent, child, place, turn=(0, 0, 0, 1), stamp_ns=None):
+    """A place (x, y, z) [m] and turn (x, y, z, w), on /tf at a time, without one on /tf_static."""
+
+    def make(name, **values):
+        return TYPES.types[f"geometry_msgs/msg/{name}"](**values)
+
+    one = make(
+        "TransformStamped",
+        header=header(stamp_ns or 0, parent),
+        child_frame_id=child,
+        transform=make(
+            "Transform",
+            translation=make("Vector3", **dict(zip("xyz", map(float, place), strict=True))),
+            rotation=make("Quaternion", **dict(zip("xyzw", map(float, turn), strict=True))),
+        ),
+    )
+    message = TYPES.types["tf2_msgs/msg/TFMessage"](transforms=[one])
+    topic = "/tf_static" if stamp_ns is None else "/tf"
+    return Sent(topic, "tf2_msgs/msg/TFMessage", stamp_ns or START_NS, message)
+
+
 def at(number, period_ns=100_000_000, later_ns=0):
     return START_NS + number * period_ns + later_ns
 

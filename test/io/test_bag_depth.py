@@ -99,24 +99,6 @@ def test_compressed_depth_of_image_transport_is_read(tmp_path):
     assert middles(items) == [1.7, 1.7] and source.problems == []
 
 
-def transform(x_m):
-    def make(name, **values):
-        return made.TYPES.types[name](**values)
-
-    one = make(
-        "geometry_msgs/msg/TransformStamped",
-        header=made.header(0, "camera"),
-        child_frame_id="depth",
-        transform=make(
-            "geometry_msgs/msg/Transform",
-            translation=make("geometry_msgs/msg/Vector3", x=x_m, y=0.0, z=0.0),
-            rotation=make("geometry_msgs/msg/Quaternion", x=0.0, y=0.0, z=0.0, w=1.0),
-        ),
-    )
-    message = make("tf2_msgs/msg/TFMessage", transforms=[one])
-    return made.Sent("/tf_static", "tf2_msgs/msg/TFMessage", made.at(0), message)
-
-
 def beside(frame_id="depth"):
     """A depth camera of another lens, that sees a near strip in its middle column."""
     sent = made.camera(2)
@@ -132,7 +114,9 @@ def beside(frame_id="depth"):
 
 def test_depth_of_another_camera_is_registered_by_static_transforms(tmp_path):
     # 0.2 m to the right at 1 m, with 50 px: 10 px right of the middle.
-    source, items = made.frames(made.write(tmp_path / "bag", [*beside(), transform(0.2)]))
+    source, items = made.frames(
+        made.write(tmp_path / "bag", [*beside(), made.transform("camera", "depth", (0.2, 0, 0))])
+    )
     assert source.problems == []
     row = items[0].frame.depth[24]
     assert np.flatnonzero(row == 1.0).tolist() == [42]

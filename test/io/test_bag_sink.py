@@ -19,6 +19,7 @@ from alphapose_ros.io.bag import BagError, BagMessage, BagReader, BagWriter, Off
 from alphapose_ros.io.bag_sink import OUTPUTS, RESERVE, BagSink, wish_of
 from alphapose_ros.io.ends import Item, Job, Processed
 from alphapose_ros.io.video import read_video
+from alphapose_ros.lifting.moving import Placed, moved
 from alphapose_ros.pipeline import Pipeline, Result
 from alphapose_ros.skeletons import skeleton
 
@@ -27,6 +28,7 @@ SECOND = 10**9
 START_NS = 1_700_000_000 * SECOND + 5
 LATE_NS = 30_000_000  # images are received so long after their stamps
 STRANGE = "int32 value\nstd_msgs/Header header\n"
+PLACE = np.array([10.0, 0.0, 1.0])
 PLAIN = ["/markers", "/poses", "/skeleton", "/tracks"]
 
 
@@ -196,6 +198,26 @@ def test_the_nearest_person_is_followed(tmp_path):
     assert [pose.pose.position.z for pose in poses] == [2.0] * 3 + [5.0] * 2
     assert [stamp_of(p.header) for p in poses] == [one.item.frame.stamp_ns for one in frames]
     assert all(pose.pose.orientation.w == 1.0 for pose in poses)
+
+
+def test_people_in_another_frame_are_told_there_and_shown_where_the_camera_sees_them(tmp_path):
+    frames = [processed(n, positions=[[0, 0, 5.0], [1, 0, 2.0]]) for n in range(2)]
+    looking_ahead = np.array([[0, 0, 1, 10.0], [-1, 0, 0, 0], [0, -1, 0, 1], [0, 0, 0, 1]])
+    placed = [
+        replace(one, placed=Placed(moved(one.result.tracks, looking_ahead), "odom", PLACE))
+        for one in frames
+    ]
+    path = write(tmp_path / "bag", placed, target="nearest")
+    for _, _, message in read(path, "/tracks"):
+        assert (message.header.frame_id, message.image_frame_id) == ("odom", "front_camera")
+        places = [person.position for person in message.people]
+        assert [(one.x, one.y, one.z) for one in places] == [(15, 0, 1), (12, -1, 1)]
+    for _, _, message in read(path, "/target/pose"):  # the nearest one by the camera's place
+        assert message.header.frame_id == "odom"
+        assert (message.pose.position.x, message.pose.position.y) == (12, -1)
+    plain = write(tmp_path / "plain", frames, target="nearest")
+    for topic in ("/poses", "/markers", "/target/status"):
+        assert repr(read(path, topic)) == repr(read(plain, topic))
 
 
 def test_a_target_that_comes_later_or_goes_is_told_of(tmp_path):

@@ -201,3 +201,24 @@ def test_images_without_stamps_have_those_of_the_recording(tmp_path):
     assert [item.frame.stamp_ns for item in items] == [made.at(number) for number in range(3)]
     assert len(source.problems) == 1 and "no stamps" in source.problems[0].what
     assert source.rate_hz == 10
+
+
+def test_where_the_camera_is_in_the_target_frame_is_told_of_every_image(tmp_path):
+    sent = made.camera(5)
+    sent.append(made.transform("base", "camera", (0, 0, 1)))
+    for number in (0, 3):  # 1 m/s along x, until 0.3 s
+        sent.append(made.transform("odom", "base", (number / 10, 0, 0), stamp_ns=made.at(number)))
+    path = made.write(tmp_path / "bag", sent)
+    source, items = made.frames(path, target_frame="odom")
+    assert {item.target_frame for item in items} == {"odom"}
+    places = [item.to_target[:3, 3].round(6).tolist() for item in items[:4]]
+    assert places == [[0, 0, 1], [0.1, 0, 1], [0.2, 0, 1], [0.3, 0, 1]]
+    assert items[4].to_target is None
+    (problem,) = source.problems
+    assert problem.what == (
+        "people of 1 of 5 images have no positions: /tf_static and /tf do not tell where their "
+        "camera was seen from 'odom'"
+    )
+    source, items = made.frames(path)
+    assert {(item.target_frame, item.to_target) for item in items} == {("", None)}
+    assert source.problems == []

@@ -5,14 +5,16 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
-from alphapose_ros.io.bag_transforms import StaticTransforms
+from alphapose_ros.io.bag_transforms import BagTransforms
 
 
-def transform(parent, child, place, turn=(0, 0, 0, 1)):
+def transform(parent, child, place, turn=(0, 0, 0, 1), stamp_ns=0, fraction="nanosec"):
     x, y, z = place
+    stamp = SimpleNamespace(sec=stamp_ns // 10**9, **{fraction: stamp_ns % 10**9})
     return SimpleNamespace(
-        header=SimpleNamespace(frame_id=parent),
+        header=SimpleNamespace(frame_id=parent, stamp=stamp),
         child_frame_id=child,
         transform=SimpleNamespace(
             translation=SimpleNamespace(x=x, y=y, z=z),
@@ -31,14 +33,28 @@ TREE = [
 ]
 
 
-def moved(transforms, to_frame, from_frame, point):
-    return (transforms.find(to_frame, from_frame) @ [*point, 1])[:3].round(6).tolist()
+def moved(transforms, to_frame, from_frame, point, stamp_ns=5):
+    return (transforms.find(to_frame, from_frame, stamp_ns) @ [*point, 1])[:3].round(6).tolist()
 
 
 def tree():
-    found = StaticTransforms()
-    found.add(SimpleNamespace(transforms=TREE[:2]))
-    found.add(SimpleNamespace(transforms=TREE[2:]))
+    found = BagTransforms()
+    found.add(SimpleNamespace(transforms=TREE[:2]), is_static=True)
+    found.add(SimpleNamespace(transforms=TREE[2:]), is_static=True)
+    return found
+
+
+def with_drive(order=(0, 1, 2)):
+    """The tree on a robot that drives 2 m ahead in 1 s, then turns left by a quarter in 1 s."""
+    second = 10**9
+    drive = [
+        transform("odom", "base", (0, 0, 0), stamp_ns=3 * second),
+        transform("odom", "base", (2, 0, 0), stamp_ns=4 * second, fraction="nsec"),
+        transform("odom", "base", (2, 0, 0), (0, 0, HALF, HALF), stamp_ns=5 * second),
+    ]
+    found = tree()
+    for row in order:
+        found.add(SimpleNamespace(transforms=[drive[row]]), is_static=False)
     return found
 
 
@@ -56,14 +72,38 @@ def test_a_frame_is_where_it_is_and_slashes_do_not_count():
 
 
 def test_what_is_not_connected_is_not_known():
-    assert tree().find("colour", "lost") is None
-    assert tree().find("colour", "nothing") is None
+    assert tree().find("colour", "lost", 5) is None
+    assert tree().find("colour", "nothing", 5) is None
 
 
 def test_what_is_no_rotation_is_left_out():
-    found = StaticTransforms()
-    nan = float("nan")
-    found.add(SimpleNamespace(transforms=[transform("a", "b", (0, 0, 0), (0, 0, 0, 0))]))
-    found.add(SimpleNamespace(transforms=[transform("a", "c", (0, 0, 0), (nan, 0, 0, 1))]))
-    found.add(SimpleNamespace(transforms=[transform("a", "d", (nan, 0, 0))]))
-    assert [found.find("a", frame) for frame in "bcd"] == [None] * 3
+    found, nan = BagTransforms(), float("nan")
+    for one in (
+        transform("a", "b", (0, 0, 0), (0, 0, 0, 0)),
+        transform("a", "c", (0, 0, 0), (nan, 0, 0, 1)),
+        transform("a", "d", (nan, 0, 0)),
+    ):
+        found.add(SimpleNamespace(transforms=[one]), is_static=True)
+    assert [found.find("a", frame, 5) for frame in "bcd"] == [None] * 3
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 1, 2, 0, 0)])
+def test_between_two_transforms_the_robot_is_on_its_way(order):
+    drive, second = with_drive(order), 10**9
+    for stamp_ns, there in (
+        (3 * second, [0, 0, 1]),
+        (3 * second + second // 4, [0.5, 0, 1]),
+        (4 * second, [2, 0, 1]),
+        (5 * second, [2, 0, 1]),
+    ):
+        assert moved(drive, "odom", "body", (0, 0, 0), stamp_ns) == there
+    # Half of the quarter: what is 1 m ahead of the base lies ahead and to the left.
+    ahead = moved(drive, "odom", "base", (1, 0, 0), 4 * second + second // 2)
+    assert ahead == [round(2 + HALF, 6), round(HALF, 6), 0]
+    assert moved(drive, "base", "odom", ahead, 4 * second + second // 2) == [1, 0, 0]
+
+
+def test_before_the_first_transform_and_after_the_last_nothing_is_known():
+    assert with_drive().find("odom", "body", 3 * 10**9 - 1) is None
+    assert with_drive().find("odom", "body", 5 * 10**9 + 1) is None
+    assert with_drive().find("base", "body", 1) is not None  # that never moves

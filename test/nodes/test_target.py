@@ -17,10 +17,9 @@ from alphapose_ros.config import GestureConfig, TargetConfig
 from alphapose_ros.following.records import SelectBy, TargetState
 from alphapose_ros.following.records import TargetStatus as Status
 from alphapose_ros.frame import Frame, Tracks
+from alphapose_ros.lifting.moving import Placed, unknown
 from alphapose_ros.msg import TargetStatus
-from alphapose_ros.nodes.space import Placed
 from alphapose_ros.nodes.target import Follower, to_pose, to_status, to_wish
-from alphapose_ros.nodes.transforms import unknown
 from alphapose_ros.skeletons import skeleton
 from alphapose_ros.srv import SetTarget
 
