@@ -16,6 +16,7 @@ from alphapose_ros.messages import (
     Dialect,
     poses_from_message,
     poses_to_message,
+    rows_of,
     skeleton_to_message,
     tracks_from_message,
     tracks_to_message,
@@ -95,6 +96,14 @@ def test_tracks_arrive_as_they_were():
     assert lost.age.nanosec < 10**9
     assert not seen.position_valid
     assert np.isnan([seen.position.x, seen.velocity.z, *seen.position_covariance]).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "record"), [(poses_to_message, some_poses), (tracks_to_message, some_tracks)]
+)
+def test_messages_are_those_that_the_constructors_would_make(make, record):
+    by_constructors = make(record(), about(), replace(RCLPY, rows_of=rows_of))
+    assert repr(make(record(), about(), RCLPY)) == repr(by_constructors)
 
 
 def test_what_people_look_like_is_told_only_where_it_is_known_and_wanted():

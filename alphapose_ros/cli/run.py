@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from alphapose_ros.cli.settings import add_settings, chosen
 
 if TYPE_CHECKING:
+    from alphapose_ros.config import Config
     from alphapose_ros.io.bag_source import BagTopics
     from alphapose_ros.io.ends import Processed, Source
     from alphapose_ros.offline.run import Wish
@@ -115,7 +116,7 @@ def run(options: Namespace) -> None:
         rate_hz=options.rate,
         is_sequence=options.sequence,
         topics=_topics(options.topics),
-        target_frame=wish.config.target_frame,
+        target_frame=_target_frame(wish.config),
     )
     folders = _folders(options.out, [source.name for source in sources])
     for folder in folders:
@@ -132,6 +133,11 @@ def run(options: Namespace) -> None:
             failed += 1
     if failed:
         raise ValueError(f"{failed} of {len(sources)} sources failed")
+
+
+def _target_frame(config: Config) -> str:
+    """Return in which frame people are told; the camera's where nobody has a position."""
+    return "" if config.lifting.name == "none" else config.target_frame
 
 
 def _ends_all(error: Exception) -> bool:

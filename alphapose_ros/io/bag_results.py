@@ -52,6 +52,7 @@ def read_bag_results(path: str | Path, topic: str = "") -> Results:
                 width=message.image_width,
                 height=message.image_height,
                 tracks=_tracks(message, bodies, f"{path}, message {index} of {topic}"),
+                frame_id=_frame_of(message),
             )
             for index, message in enumerate(messages)
         ]
@@ -84,6 +85,12 @@ class _Bodies:
                 )
             self.first = skeleton(name) if name in SKELETONS else to_numpy(self._defined[name])
         return self.first
+
+
+def _frame_of(message: Any) -> str:
+    """Return the frame of positions where it is not that of the camera."""
+    frame_id = message.header.frame_id
+    return "" if getattr(message, "image_frame_id", frame_id) == frame_id else frame_id
 
 
 def _tracks(message: Any, bodies: _Bodies, where: str) -> Tracks:

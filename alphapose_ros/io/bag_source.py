@@ -24,6 +24,7 @@ from alphapose_ros.io.bag_transforms import MOVING, STATIC, BagTransforms
 from alphapose_ros.io.ends import Item, Problem
 
 USUAL_SLOP_S = LiftingConfig().slop_s
+TRANSFORMS = ("tf2_msgs/msg/TFMessage", "tf/msg/tfMessage")  # the second one in ROS 1
 PERIODS = 10  # from which the rate is taken
 
 __all__ = ["BagSource", "BagTopics"]
@@ -68,9 +69,9 @@ class BagSource:
         self.is_sequence = True
         self.problems: list[Problem] = []
         self._slop_ns = round(slop_s * 1e9)
-        self.target_frame = target_frame
+        self.target_frame = target_frame.lstrip("/")
         self._transforms = BagTransforms()
-        self._astray = 0  # images of which it is not known where they were taken
+        self._given = self._alone = self._astray = 0  # images: all, without depth, without place
         self._said: set[str] = set()  # what is worth one problem, however many images it costs
         self._camera = CameraReader(lambda what: self._note_once(self.topics.camera_info, what))
         self._depth_camera = CameraReader(
@@ -81,9 +82,6 @@ class BagSource:
             self.topics = choose(topics or BagTopics(), found, self.name)
             self.frame_count: int | None = found[self.topics.image].count
             self.rate_hz = self._rate_hz(bag)
-            for topic in (STATIC, MOVING) if target_frame else (STATIC,):
-                for _, message in self._decoded(bag, _readable(bag, topic)):
-                    self._transforms.add(message, is_static=topic == STATIC)
 
     def __enter__(self) -> BagSource:
         return self
@@ -97,23 +95,42 @@ class BagSource:
         Raises:
             BagError: not one image can be read.
         """
-        given, alone = 0, 0
-        for index, (picture, depth) in enumerate(pair(self._images(), self._slop_ns)):
-            item = self._item(index, picture, depth)
-            if item is not None:
-                given += 1
-                alone += depth is None
-                yield item
-        if given == 0:
+        self._read_transforms()
+        try:
+            for index, (picture, depth) in enumerate(pair(self._images(), self._slop_ns)):
+                item = self._item(index, picture, depth)
+                if item is not None:
+                    self._given += 1
+                    self._alone += bool(self.topics.depth) and depth is None
+                    self._astray += bool(self.target_frame) and item.to_target is None
+                    yield item
+        finally:  # also where the rest is not wanted
+            self._tell_counts()
+        if self._given == 0:
             what = (
                 f" ({self.problems[-1].where}: {self.problems[-1].what})" if self.problems else ""
             )
             raise BagError(f"{self.name}: not one image of {self.topics.image} can be read{what}")
-        if self.topics.depth and alone:
-            self._note(
-                self.topics.depth,
-                f"{alone} of {given} images have no depth image within {self._slop_ns / 1e9:g} s",
-            )
+
+    def _read_transforms(self) -> None:
+        """Learn where everything was at any time, as far as it is needed."""
+        wanted = {STATIC, MOVING} if self.target_frame else {STATIC}
+        with open_bag(self.path) as bag:
+            for topic in sorted(wanted & bag.topics.keys()):
+                if bag.topics[topic] not in TRANSFORMS:
+                    what = f"it is of {bag.topics[topic]}, so it tells no transforms"
+                    self._note(f"{self.name}, {topic}", what)
+                    wanted.remove(topic)
+            # Damage is told with the images.
+            for sent, message in self._decoded(bag, messages_left(bag, wanted, [])):
+                self._transforms.add(message, is_static=sent.topic == STATIC)
+
+    def _tell_counts(self) -> None:
+        """Say of how many images something is missing."""
+        given, slop_s = self._given, self._slop_ns / 1e9
+        if self._alone:
+            what = f"{self._alone} of {given} images have no depth image within {slop_s:g} s"
+            self._note(self.topics.depth, what)
         if self._astray:
             self._note(
                 self.topics.image,
@@ -179,9 +196,7 @@ class BagSource:
         """Return (4, 4), takes points of the camera to the target frame; None if it is unknown."""
         if not self.target_frame:
             return None
-        found = self._transforms.find(self.target_frame, frame.frame_id, frame.stamp_ns)
-        self._astray += found is None
-        return found
+        return self._transforms.find(self.target_frame, frame.frame_id, frame.stamp_ns)
 
     def _depth(self, frame: Frame, depth: Taken) -> np.ndarray | None:
         """Return depth (H, W) [m] with the pixels of the frame's image, None if it is unknown."""

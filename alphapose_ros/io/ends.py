@@ -54,6 +54,7 @@ class FrameResult:
     width: int  # of the image [px]; 0 where a file does not tell
     height: int
     tracks: Tracks  # ids -1 where a file knows no tracks
+    frame_id: str = ""  # of positions in metres; "": that of the camera
 
 
 class Source(Protocol):

@@ -19,6 +19,7 @@ from alphapose_ros.io.colours import Colour, IdentityColours
 from alphapose_ros.io.ends import FrameResult
 from alphapose_ros.io.faces import without_faces
 from alphapose_ros.io.formats.results import Results
+from alphapose_ros.lifting.moving import unknown
 from alphapose_ros.skeletons import Skeleton
 
 UNIT_PX = 0.5  # of coordinates, as long as pictures are below 8192 px
@@ -57,7 +58,8 @@ def page_data(results: Results, *, privacy: bool = False) -> PageData:
     every = max(1, -(-sum(len(frame.tracks) for frame in results.frames) // MOST_POSES))
     frames = results.frames[::every]
     of_tracks = _of_tracks(frames)
-    shown = [frame.tracks[frame.tracks.states != TrackState.REMOVED] for frame in frames]
+    as_seen = [unknown(frame.tracks) if frame.frame_id else frame.tracks for frame in frames]
+    shown = [tracks[tracks.states != TrackState.REMOVED] for tracks in as_seen]
     people = [without_faces(tracks) for tracks in shown] if privacy else shown
     width, height = _size(frames)
     columns, counts = _columns(people, max(width, height))

@@ -185,5 +185,5 @@ def frame_result(processed: Processed) -> FrameResult:
         stamp_ns=frame.stamp_ns,
         width=width,
         height=height,
-        tracks=(processed.placed or processed.result).tracks,
+        tracks=processed.result.tracks,
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import numpy as np
 
 from alphapose_ros.frame import Tracks
-from alphapose_ros.io.ends import Item
+from alphapose_ros.io.ends import Item, Problem
 from alphapose_ros.lifting import Ground
 from alphapose_ros.lifting.moving import Mover, Placed, unknown
 
@@ -22,14 +20,19 @@ class Placing:
     def __init__(self, *, needs_ground: bool) -> None:
         self._needs_ground = needs_ground
         self._mover = Mover()
+        self.problems: list[Problem] = []  # one at most: why there is no ground
 
     def ground(self, item: Item) -> Ground | None:
         """Return the ground as the camera sees it; None where it is not wanted or not known."""
         if not self._needs_ground or item.to_target is None or item.frame.camera is None:
             return None
-        with suppress(ValueError):  # the camera is below it: that is no ground
+        try:
             return Ground.from_transform(item.to_target)
-        return None
+        except ValueError as error:  # the camera is not above it
+            if not self.problems:
+                what = f"nobody is placed on the ground of {item.target_frame!r}: {error}"
+                self.problems.append(Problem(where=item.name, what=what))
+            return None
 
     def place(self, item: Item, tracks: Tracks) -> Placed | None:
         """Return people in the target frame; None where there is none."""

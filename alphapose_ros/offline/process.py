@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -59,7 +59,8 @@ def process(  # noqa: PLR0913  choices that have nothing to do with one another
     ]
     with hearing_stop() as stop:
         run_stages(run.read(stop, limit), stages, concurrent=concurrent)
-    told = run.tally.summary(source.name, tuple(source.problems), is_complete=run.is_complete)
+    problems = (*source.problems, *run.placing.problems)
+    told = run.tally.summary(source.name, problems, is_complete=run.is_complete)
     return replace(told, limit=limit if run.is_limited else None)
 
 
@@ -93,7 +94,7 @@ class _Run:
         self._pipeline = pipeline
         self._outputs = outputs
         self._journal = journal
-        self._placing = placing
+        self.placing = placing
 
     @property
     def is_complete(self) -> bool:
@@ -109,16 +110,21 @@ class _Run:
                 raise CutOff
 
     def read(self, stop: Stop, limit: int | None) -> Iterator[_Work]:
-        items = islice(self._source, limit)
-        while not stop.is_asked:
-            with self.tally.timing("read"):
-                item = next(items, None)
-            if item is None:
-                self._has_ended = True
-                self.is_limited = self._frames_read == limit
-                return
-            self._frames_read += 1
-            yield _Work(item=item)
+        source = iter(self._source)
+        items = islice(source, limit)
+        try:
+            while not stop.is_asked:
+                with self.tally.timing("read"):
+                    item = next(items, None)
+                if item is None:
+                    self._has_ended = True
+                    self.is_limited = self._frames_read == limit
+                    return
+                self._frames_read += 1
+                yield _Work(item=item)
+        finally:
+            if isinstance(source, Generator):
+                source.close()  # it may have a last word to say
 
     def detect(self, work: _Work) -> _Work:
         frame = work.item.frame
@@ -141,9 +147,9 @@ class _Run:
                 self._keep(work)
             if not self._source.is_sequence:
                 self._pipeline.reset()
-            ground = self._placing.ground(work.item)
+            ground = self.placing.ground(work.item)
             result = self._pipeline.finish(frame, work.detected, work.found, ground)
-            placed = self._placing.place(work.item, result.tracks)
+            placed = self.placing.place(work.item, result.tracks)
             processed = Processed(item=work.item, result=result, placed=placed)
             return replace(work, processed=processed)
 

@@ -97,6 +97,18 @@ def assert_same(found, wanted):
             assert one == other, item.name
 
 
+def test_the_frame_of_positions_is_told_where_it_is_not_the_cameras(tmp_path):
+    for name, frame_id in (("seen", "camera"), ("placed", "odom")):
+        about = About(header_of(STAMPS_NS[0], "camera", DIALECT), width=200, height=100)
+        message = tracks_to_message(some_tracks(), about, DIALECT)
+        message.header = header_of(STAMPS_NS[0], frame_id, DIALECT)
+        with BagWriter(tmp_path / name) as bag:
+            data = bytes(TYPES.serialize_cdr(message, TRACKS))
+            bag.write(BagMessage("/tracks", TRACKS, 10, data))
+    assert read_bag_results(tmp_path / "seen").frames[0].frame_id == ""
+    assert read_bag_results(tmp_path / "placed").frames[0].frame_id == "odom"
+
+
 def test_the_people_of_every_frame_come_back(tmp_path):
     people, nobody = some_tracks(), Tracks.empty(BODY)
     results = read_bag_results(run(tmp_path / "street_bag", people, nobody))

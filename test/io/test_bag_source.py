@@ -222,3 +222,38 @@ def test_where_the_camera_is_in_the_target_frame_is_told_of_every_image(tmp_path
     source, items = made.frames(path)
     assert {(item.target_frame, item.to_target) for item in items} == {("", None)}
     assert source.problems == []
+
+
+def test_transforms_after_damage_are_read_as_images_are(tmp_path):
+    sent = made.camera(40)
+    for number in range(41):
+        sent.append(made.transform("odom", "camera", (number / 10, 0, 0), stamp_ns=made.at(number)))
+    made.write(tmp_path / "bag", sent)
+    path = made.with_lz4(next((tmp_path / "bag").glob("*.mcap")), tmp_path / "bag.mcap")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3 : len(data) // 3 + 200] = bytes(200)
+    path.write_bytes(data)
+    source, items = made.frames(path, target_frame="odom")
+    assert 30 < len(items) < 40 and source.problems
+    assert sum(item.to_target is None for item in items) < 5
+
+
+def test_what_is_no_transform_is_told_and_left_alone(tmp_path):
+    text = made.TYPES.types["std_msgs/msg/String"](data="lost")
+    sent = [*made.camera(2), made.Sent("/tf", "std_msgs/msg/String", made.at(0), text)]
+    source, items = made.frames(made.write(tmp_path / "bag", sent), target_frame="/odom")
+    assert {(item.target_frame, item.to_target) for item in items} == {("odom", None)}
+    told = [problem.what for problem in source.problems]
+    assert told[0] == "it is of std_msgs/msg/String, so it tells no transforms"
+    assert told[1].startswith("people of 2 of 2 images have no positions")
+
+
+def test_of_a_part_of_a_bag_it_is_told_what_was_missing_there(tmp_path):
+    source = BagSource(made.write(tmp_path / "bag", made.camera(5)), target_frame="map")
+    with source:
+        items = iter(source)
+        for _ in range(3):
+            next(items)
+        items.close()
+    (problem,) = source.problems
+    assert problem.what.startswith("people of 3 of 3 images have no positions")

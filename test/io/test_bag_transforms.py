@@ -82,9 +82,10 @@ def test_what_is_no_rotation_is_left_out():
         transform("a", "b", (0, 0, 0), (0, 0, 0, 0)),
         transform("a", "c", (0, 0, 0), (nan, 0, 0, 1)),
         transform("a", "d", (nan, 0, 0)),
+        transform("a", "e", (0, 0, 0), (1e-200, 0, 0, 0)),
     ):
         found.add(SimpleNamespace(transforms=[one]), is_static=True)
-    assert [found.find("a", frame, 5) for frame in "bcd"] == [None] * 3
+    assert [found.find("a", frame, 5) for frame in "bcde"] == [None] * 4
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 1, 2, 0, 0)])
@@ -107,3 +108,29 @@ def test_before_the_first_transform_and_after_the_last_nothing_is_known():
     assert with_drive().find("odom", "body", 3 * 10**9 - 1) is None
     assert with_drive().find("odom", "body", 5 * 10**9 + 1) is None
     assert with_drive().find("base", "body", 1) is not None  # that never moves
+
+
+def test_a_frame_has_the_parent_that_was_told_last():
+    found = tree()
+    arm = [transform("base", "arm", (5, 0, 0)), transform("arm", "colour", (2, 0, 0))]
+    found.add(SimpleNamespace(transforms=arm), is_static=True)
+    assert moved(found, "base", "colour", (0, 0, 0)) == [7, 0, 0]
+    assert moved(found, "body", "depth", (0, 0, 0)) == [1, 0.1, 0]
+
+
+def test_nothing_is_known_in_a_long_gap_or_from_one_parent_to_another():
+    found, second = BagTransforms(), 10**9
+    for sec, parent in ((0, "map"), (10, "map"), (21, "map"), (22, "odom")):
+        one = transform(parent, "base", (sec, 0, 0), stamp_ns=sec * second)
+        found.add(SimpleNamespace(transforms=[one]), is_static=False)
+    assert moved(found, "map", "base", (0, 0, 0), 5 * second) == [5, 0, 0]
+    assert found.find("map", "base", 15 * second) is None
+    assert found.find("map", "base", 21 * second + 1) is None
+    assert moved(found, "odom", "base", (0, 0, 0), 22 * second) == [22, 0, 0]
+
+
+def test_transforms_that_turn_in_a_circle_end():
+    found = BagTransforms()
+    circle = [transform(*pair, (1, 0, 0)) for pair in (("a", "b"), ("b", "c"), ("c", "a"))]
+    found.add(SimpleNamespace(transforms=circle), is_static=True)
+    assert found.find("nowhere", "b", 5) is None

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -124,6 +125,14 @@ def test_positions_are_told_to_a_centimetre_where_known():
     first = (ids == 1) & known
     np.testing.assert_allclose(columns["position"][first, 0] / 100, 0.1 * np.arange(20), atol=0.006)
     np.testing.assert_allclose(columns["position"][(ids == 2) & known, 2] / 100, 7.5)
+
+
+def test_positions_in_another_frame_are_no_places_before_the_camera():
+    run = results(positions=lambda n: [(5000.0, 3.0, 0.0), (0.0, 1.0, 0.0)])
+    run = replace(run, frames=[replace(frame, frame_id="map") for frame in run.frames])
+    data = page_data(run)
+    _, columns = unpacked(data.facts, data.numbers)
+    assert "position" not in columns and len(columns["box"])
 
 
 def test_people_without_tracks_are_shown_all_the_same():

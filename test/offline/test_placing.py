@@ -75,5 +75,9 @@ def test_the_ground_is_that_of_the_target_frame():
 
 @pytest.mark.parametrize("changes", [{"camera": None}, {"to_target": np.diag([1.0, 1, 1, 1])}])
 def test_there_is_no_ground_without_lens_or_below_the_camera(changes):
-    [item] = items(1, **changes)
-    assert Placing(needs_ground=True).ground(item) is None
+    placing = Placing(needs_ground=True)
+    for item in items(2, **changes):
+        assert placing.ground(item) is None
+    whats = [problem.what for problem in placing.problems]
+    below = "nobody is placed on the ground of 'odom': "
+    assert [what[: len(below)] for what in whats] == ([] if "camera" in changes else [below])
