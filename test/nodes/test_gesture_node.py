@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,7 +180,7 @@ def pressed_flat():
 
 
 def test_how_far_a_palm_is_held_out_is_told_by_tf(graph, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(stand_in.__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(stand_in.__file__).parent), prepend=os.pathsep)
     reader = Reader(graph)
     told = reader.show_for(0.6, pressed_flat(), frame_id="odom")  # TF does not say yet
     assert kinds(told) == {(Gesture.STOP, Gesture.LEFT)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,7 +31,7 @@ def follow_somebody(graph, rig):
 
 
 def test_the_target_is_broadcast_under_the_stamp_of_its_image(graph, tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(stand_in.__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(stand_in.__file__).parent), prepend=os.pathsep)
     sent = graph.listen(TransformStamped, "tf_sent_for_test", 100)
     poses = graph.listen(PoseStamped, "target/pose")
     statuses = graph.listen(TargetStatus, "target/status")
@@ -61,7 +62,7 @@ def test_the_target_is_broadcast_under_the_stamp_of_its_image(graph, tmp_path, m
 def test_where_tf_fails_the_pose_is_told_in_the_frame_in_which_it_was_measured(
     graph, tmp_path, monkeypatch
 ):
-    monkeypatch.setenv("PYTHONPATH", str(Path(stand_in.__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(stand_in.__file__).parent), prepend=os.pathsep)
     sent = graph.listen(TransformStamped, "tf_sent_for_test", 100)
     poses = graph.listen(PoseStamped, "target/pose")
     settings = {"target_frame": "odom", "target.tf_frame": "person", "target.predict_s": 5.0}
@@ -101,7 +102,7 @@ def test_without_tf2_ros_it_is_said_once_and_all_else_goes_on(graph, tmp_path):
 
 
 def test_the_frame_of_positions_is_no_frame_for_the_target(graph, tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(stand_in.__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(stand_in.__file__).parent), prepend=os.pathsep)
     sent = graph.listen(TransformStamped, "tf_sent_for_test", 100)
     rig = Rig(graph, tmp_path)
     client = graph.node.create_client(SetParameters, "pose_node/set_parameters")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def transform(parent, child, sec, x=0.0):
 @pytest.fixture
 def with_tf(monkeypatch):
     """Have the processes of a test find the stand-in for tf2_ros."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(stand_in.__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(stand_in.__file__).parent), prepend=os.pathsep)
 
 
 def test_people_are_told_in_the_frame_that_is_asked_for(graph, tmp_path, with_tf):
