@@ -18,7 +18,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from alphapose_ros.io.findings import FAIL, OK, WARN, Finding
 from alphapose_ros.nodes.doctor_camera import INFO, info_topic
 from alphapose_ros.nodes.doctor_images import KINDS
-from alphapose_ros.nodes.doctor_transport import full_name
+from alphapose_ros.nodes.doctor_transport import full_name, is_named
 from alphapose_ros.nodes.reliability import is_compatible, shown_profile
 from alphapose_ros.nodes.silence import FITTING
 
@@ -68,7 +68,8 @@ def pose_nodes(node: Node) -> list[str]:
     }
     for topic, types in node.get_topic_names_and_types():
         if TRACKS in types:
-            found |= {full_name(one) for one in node.get_publishers_info_by_topic(topic)}
+            told = node.get_publishers_info_by_topic(topic)
+            found |= {full_name(one) for one in told if is_named(one)}  # others cannot be asked
     return sorted(found)
 
 

@@ -23,7 +23,13 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 
 from alphapose_ros.io.findings import FAIL, LEVELS, OK, WARN
-from alphapose_ros.nodes import doctor, doctor_camera, doctor_images, doctor_transport
+from alphapose_ros.nodes import (
+    doctor,
+    doctor_camera,
+    doctor_images,
+    doctor_pose_node,
+    doctor_transport,
+)
 from alphapose_ros.nodes.doctor_images import Heard
 
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -384,6 +390,19 @@ def test_a_pose_node_is_found_with_its_state_its_input_and_its_health(graph, exa
     assert "process_every_frame false" in found["its input"].remedy
     graph.node.destroy_publisher(camera)
     graph.node.destroy_publisher(infos)
+
+
+def test_a_pose_node_is_one_only_once_its_name_has_come():
+    def publisher(name):
+        return SimpleNamespace(node_name=name, node_namespace="/front")
+
+    publishers = [publisher("eyes"), publisher(doctor_transport.UNNAMED)]
+    node = SimpleNamespace(
+        get_node_names_and_namespaces=lambda: [("other", "/")],
+        get_topic_names_and_types=lambda: [("/front/tracks", [doctor_pose_node.TRACKS])],
+        get_publishers_info_by_topic=lambda topic: publishers,
+    )
+    assert doctor_pose_node.pose_nodes(node) == ["/front/eyes"]
 
 
 # Judgements
