@@ -66,6 +66,21 @@ def test_people_of_a_bag_are_told_in_the_frame_that_is_asked_for(clip, tmp_path)
     assert frames == {"/poses": "camera", "/tracks": "odom"}
 
 
+def test_where_nothing_is_lifted_the_frame_stays_that_of_the_camera(clip, tmp_path, capsys):
+    _, run = clip
+    path = made.write(tmp_path / "drive", made.camera(3))
+    out = tmp_path / "out"
+    assert run(str(path), "--out", str(out), "--save", "bag", "--set", "target_frame=odom") == 0
+    with AnyReader([out / "bag"]) as bag:
+        of_tracks = [one for one in bag.connections if one.topic == "/tracks"]
+        frames = {
+            bag.deserialize(data, one.msgtype).header.frame_id
+            for one, _, data in bag.messages(of_tracks)
+        }
+    assert frames == {"camera"}
+    assert "no positions" not in capsys.readouterr().err
+
+
 def test_each_of_several_sources_gets_a_folder(clip, tmp_path):
     make, run = clip
     sources = [make("a.avi", 2), make("b.avi", 3), make("other/a.avi", 4)]
