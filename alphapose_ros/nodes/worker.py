@@ -19,7 +19,7 @@ from alphapose_ros.nodes.reception import Arrival, Reception
 from alphapose_ros.nodes.threads import in_thread
 
 T = TypeVar("T")
-YIELD_S = 20e-6
+YIELD_S = 20e-6  # long enough for another thread to wake up
 
 
 def _hand_over(mailbox: Mailbox[Arrival] | Queue[Arrival], arrival: Arrival) -> None:
