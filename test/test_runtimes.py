@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -65,3 +69,29 @@ def test_a_damaged_graph_is_named(tmp_path, text):
 def test_a_graph_for_something_else_is_refused_with_what_it_is(path, inputs, outputs):
     with pytest.raises(GraphError, match="goes from x to double, negative, expected from"):
         Graph(path, inputs, outputs)
+
+
+LOAD = "import sys; from alphapose_ros.runtimes import Graph; Graph(sys.argv[1], ['x'], ['double'])"
+SILENCING = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "XDG_CACHE_HOME")
+
+
+def python(*arguments: str, **settings: str) -> str:
+    """Run a program where nothing but `settings` keeps ONNX Runtime quiet; return its output."""
+    kept = {name: value for name, value in os.environ.items() if name not in SILENCING}
+    command = [sys.executable, "-c", *arguments]
+    return subprocess.run(
+        command, check=True, env=kept | settings, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_nothing_is_noted_about_networks_and_their_user(path, tmp_path):
+    """ONNX Runtime notes what it is to send in the user's home, as soon as it reads a network."""
+    home = tmp_path / "home"
+    home.mkdir()
+    python(LOAD, str(path), HOME=str(home))
+    assert list(home.rglob("*")) == []
+
+
+def test_who_wants_onnx_runtime_to_report_may():
+    told = "import os, alphapose_ros.runtimes; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    assert python(told, ORT_DISABLE_TELEMETRY="0") == "0"
