@@ -16,7 +16,12 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 SHARE = Path(__file__).resolve().parents[1]
-PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # Fast DDS 2, 3
+FAST_DDS = str(SHARE / "config/fastdds_images.xml")
+PROFILES = {
+    "FASTRTPS_DEFAULT_PROFILES_FILE": FAST_DDS,  # of Fast DDS 2
+    "FASTDDS_DEFAULT_PROFILES_FILE": FAST_DDS,  # of Fast DDS 3
+    "CYCLONEDDS_URI": (SHARE / "config/cyclonedds_images.xml").as_uri(),
+}
 
 ARGUMENTS = {  # name: default, meaning
     "namespace": ("", "namespace of the node and of all its topics"),
@@ -125,7 +130,6 @@ def start_node(context: LaunchContext) -> list[Node]:
 
 def generate_launch_description() -> LaunchDescription:
     """Return what `ros2 launch` runs."""
-    profile = str(SHARE / "config/fastdds_images.xml")
     return LaunchDescription(
         [
             *(
@@ -135,7 +139,7 @@ def generate_launch_description() -> LaunchDescription:
             SetEnvironmentVariable("RCUTILS_LOGGING_BUFFERED_STREAM", "1"),
             *(
                 SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile))
-                for name in PROFILES
+                for name, profile in PROFILES.items()
             ),
             OpaqueFunction(function=refuse),
             OpaqueFunction(function=start_node),

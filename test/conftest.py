@@ -44,6 +44,7 @@ os.environ.update(
 )
 # On a busy machine the threads of a small network wait for each other far longer than they work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("CYCLONEDDS_URI", (ROOT / "config/cyclonedds_images.xml").as_uri())
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,12 @@ def test_the_wheel_holds_weights_and_settings(root, wheel):
     assert any(name.endswith(".safetensors") for name in weights)
     assert weights <= set(wheel)
     shared = {name.partition("/data/share/alphapose_ros/")[2] for name in wheel}
-    assert {"config/pose.yaml", "config/fastdds_images.xml", "launch/pose.launch.py"} <= shared
+    assert {
+        "config/pose.yaml",
+        "config/fastdds_images.xml",
+        "config/cyclonedds_images.xml",
+        "launch/pose.launch.py",
+    } <= shared
 
 
 def test_the_wheel_brings_the_command(wheel):

@@ -137,8 +137,9 @@ def defaults(bench: Bench) -> None:
         bench.check(f"{POSE} rviz", "not opened by default", not run.pids("rviz2"))
         env = run.environment("pose_node")
         for name in PROFILES:
-            is_ours = Path(env.get(name, "")).name == "fastdds_images.xml"
-            bench.check(POSE, f"{name} is ours", is_ours and Path(env[name]).is_file(), env)
+            path = Path(env.get(name, "").removeprefix("file://"))
+            is_ours = path.name in ("fastdds_images.xml", "cyclonedds_images.xml")
+            bench.check(POSE, f"{name} is ours", is_ours and path.is_file(), env)
         seen = env.get("RCUTILS_LOGGING_BUFFERED_STREAM")
         bench.check(POSE, "RCUTILS_LOGGING_BUFFERED_STREAM is 1", seen == "1", seen)
 

@@ -36,9 +36,11 @@ from alphapose_ros.nodes.doctor_transport import (
     is_named,
     judge_middleware,
     judge_publisher,
+    judge_receiving,
     judge_settings,
     judge_space,
 )
+from alphapose_ros.nodes.middleware import is_cyclone
 from alphapose_ros.nodes.reliability import shown, suited_reliability
 
 try:
@@ -129,6 +131,8 @@ class Examination:
         yield judge_rate(heard, shown(reliability))
         size = None if heard.last is None else len(heard.last.data)
         rooms = [judge_publisher(one, self._ours(), size) for one in publishers]
+        if is_cyclone() and size is not None:
+            rooms = [judge_receiving(os.environ, size)]
         yield from (room for room in rooms if room is not None)
         picture: dict[str, object] = {}
         if heard.last is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 from rclpy.node import Node
@@ -12,7 +13,8 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from alphapose_ros.images import read_image
 from alphapose_ros.io.findings import FAIL, OK, WARN, Finding
-from alphapose_ros.nodes.doctor_transport import full_name, profile_remedy, shown_bytes
+from alphapose_ros.nodes.doctor_transport import full_name, shown_bytes
+from alphapose_ros.nodes.middleware import is_cyclone, room_for_images
 from alphapose_ros.nodes.reliability import shown, shown_profile
 from alphapose_ros.nodes.silence import COMPRESSED, RAW, SUFFIX
 
@@ -22,6 +24,7 @@ FEW = 3  # images, from which no rate can be told
 OLD_S = 0.5  # age at arrival from which robots suffer
 FUTURE_S = 0.005
 OTHER_TIME_S = 60.0  # age from which the stamps are of another clock
+SEE_CAMERA = "See the camera's exposure, its USB or network link, and the load of the machine"
 CLOCKS = "synchronise the clocks of both machines (chrony)"
 REPLAY = "Play bags with `ros2 bag play --clock` and start the nodes with use_sim_time:=true"
 
@@ -137,34 +140,48 @@ def judge_rate(heard: Heard, reliability: str) -> Finding:
         text = f"no image in {heard.seconds:g} s ({heard.lost} lost by DDS)"
         remedy = "See whether the camera driver is triggered, and its log"
         if heard.lost:
-            remedy = f"Start the camera driver with {profile_remedy()}"
+            remedy = f"Start {room_for_images()}"
         return Finding(FAIL, "rate", text, remedy, {"images": 0, "lost": heard.lost})
     seconds = (heard.arrived_ns[-1] - heard.arrived_ns[0]) / 1e9
     is_steady = count >= FEW and seconds > 0
     seen_hz = (count - 1) / seconds if is_steady else count / heard.seconds
     skipped = _skipped(heard.stamps_ns)
-    sent = count + heard.lost
-    share = count / (count + max(heard.lost, skipped))
     values = {
         "images": count,
         "lost": heard.lost,
         "skipped": skipped,
         "seen_hz": round(seen_hz, 2),
-        "published_hz": round(seen_hz * sent / count, 2),
+        "published_hz": round(seen_hz * (count + heard.lost) / count, 2),
         "reliability": reliability,
     }
+    judge = _by_gaps if is_cyclone() else _by_losses
+    return judge(values, count / (count + max(heard.lost, skipped)))
+
+
+def _by_losses(values: dict[str, Any], share: float) -> Finding:
+    """Judge the rate where DDS tells of losses."""
+    lost, skipped, sent = values["lost"], values["skipped"], values["images"] + values["lost"]
     text = f"{values['seen_hz']:.1f} Hz seen of {values['published_hz']:.1f} Hz published"
-    text += f" ({reliability}; {heard.lost} of {sent} images lost by DDS)"
+    text += f" ({values['reliability']}; {lost} of {sent} images lost by DDS)"
     if share >= COMPLETE:
         return Finding(OK, "rate", text, values=values)
-    if heard.lost < skipped / 2:
-        text += f"; by the gaps between stamps {skipped - heard.lost} images were never sent"
-        remedy = "See the camera's exposure, its USB or network link, and the load of the machine"
-        return Finding(WARN, "rate", text, remedy, values)
-    remedy = (
-        f"Start the camera driver, and all who listen, with {profile_remedy()}, or let it be "
-        "reliable"
+    if lost < skipped / 2:
+        text += f"; by the gaps between stamps {skipped - lost} images were never sent"
+        return Finding(WARN, "rate", text, SEE_CAMERA, values)
+    remedy = f"Start {room_for_images()}, or let the camera be reliable"
+    return Finding(WARN if share >= LOSSY else FAIL, "rate", text, remedy, values)
+
+
+def _by_gaps(values: dict[str, Any], share: float) -> Finding:
+    """Judge the rate where nothing tells what was lost and what was never sent."""
+    text = f"{values['seen_hz']:.1f} Hz seen ({values['reliability']})"
+    if share >= COMPLETE:
+        return Finding(OK, "rate", text, values=values)
+    text += (
+        f"; by the gaps between stamps {values['skipped']} images are missing: lost by CycloneDDS, "
+        "which does not tell, or never sent"
     )
+    remedy = f"Start {room_for_images()}, or let the camera be reliable. {SEE_CAMERA}"
     return Finding(WARN if share >= LOSSY else FAIL, "rate", text, remedy, values)
 
 

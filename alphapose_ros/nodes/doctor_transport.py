@@ -1,4 +1,4 @@
-"""How messages travel here: middleware, domain, and the shared memory that images need."""
+"""How messages travel here: middleware, domain, and the room that images need."""
 
 from __future__ import annotations
 
@@ -12,8 +12,16 @@ from xml.etree import ElementTree as Xml
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from rclpy.utilities import get_rmw_implementation_identifier
 
-from alphapose_ros.files import share
 from alphapose_ros.io.findings import FAIL, OK, WARN, Finding
+from alphapose_ros.nodes.middleware import (
+    CYCLONE_URI,
+    UNITS,
+    is_cyclone,
+    is_fast_dds,
+    receive_bytes_allowed,
+    receive_bytes_asked,
+    setting,
+)
 
 SHM = Path("/dev/shm")
 SEGMENT_BYTES = 512 * 1024  # of Fast DDS as shipped
@@ -21,22 +29,13 @@ USABLE = 0.95  # part of a segment that messages may fill
 LITTLE_BYTES = 64 * 2**20  # of free shared memory: two processes with our profile
 VGA_BYTES = 3 * 640 * 480  # a small raw image
 UDP_BYTES = 65536  # largest datagram
-UNITS = {"": 1, "B": 1, "KB": 1000, "KIB": 1024, "MB": 10**6, "MIB": 2**20, "GB": 10**9}
+SPREAD = 2.0  # an image may be so much larger than what waits: it is read while it comes
+PLENTY_BYTES = 16 * 2**20  # to wait, for images of up to 4K
 PROFILE_NAMES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # Fast DDS 2, 3
 TRANSPORTS = "FASTDDS_BUILTIN_TRANSPORTS"
 RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 UNNAMED = "_NODE_NAME_UNKNOWN_"  # of rmw_dds_common
 VENDOR = b"\x01\x0f"  # with which the identities of Fast DDS begin
-
-
-def profile_remedy() -> str:
-    """Return how to start a program with room for images."""
-    return f"FASTRTPS_DEFAULT_PROFILES_FILE={share('config/fastdds_images.xml')}"
-
-
-def is_fast_dds() -> bool:
-    """Whether messages travel by Fast DDS."""
-    return "fastrtps" in get_rmw_implementation_identifier()
 
 
 def judge_middleware(env: Mapping[str, str]) -> Finding:
@@ -61,10 +60,18 @@ def judge_middleware(env: Mapping[str, str]) -> Finding:
 
 
 def judge_settings(env: Mapping[str, str]) -> Finding:
-    """Say what shared memory the programs of this terminal get."""
-    if not is_fast_dds():
-        text = "not Fast DDS: how much room images have is not known here"
-        return Finding(OK, "transport", text)
+    """Say what room for images the programs of this terminal get."""
+    if is_cyclone():
+        held = received_bytes(env)
+        text = f"programs of this terminal: {shown_bytes(held)} of what comes may wait to be read"
+        return Finding(OK, "transport", text, values={"receive_bytes": held})
+    if is_fast_dds():
+        return _judge_shared_memory(env)
+    text = "neither Fast DDS nor CycloneDDS: how much room images have is not known here"
+    return Finding(OK, "transport", text)
+
+
+def _judge_shared_memory(env: Mapping[str, str]) -> Finding:
     file = next((env[name] for name in _read_profile_names() if env.get(name)), "")
     segment, source = SEGMENT_BYTES, "Fast DDS as shipped"
     if file:
@@ -72,15 +79,15 @@ def judge_settings(env: Mapping[str, str]) -> Finding:
             segment, source = _segment_of(Path(file)), file
         except OSError as error:
             text = f"{file}: {error.strerror}; Fast DDS goes on without it"
-            return Finding(FAIL, "transport", text, f"export {profile_remedy()}")
+            return Finding(FAIL, "transport", text, f"export {setting()}")
         except Xml.ParseError as error:
             text = f"{file} is no XML ({error}); Fast DDS goes on without it"
-            return Finding(FAIL, "transport", text, f"export {profile_remedy()}")
+            return Finding(FAIL, "transport", text, f"export {setting()}")
     elif env.get(TRANSPORTS):
         segment, source = _segment_of_transports(env[TRANSPORTS]), f"{TRANSPORTS}={env[TRANSPORTS]}"
         if env.get(RANGE) == "LOCALHOST":
             text = f"{source} has no effect under {RANGE}=LOCALHOST"
-            remedy = f"export {RANGE}=SYSTEM_DEFAULT, or {profile_remedy()}"
+            remedy = f"export {RANGE}=SYSTEM_DEFAULT, or {setting()}"
             return Finding(WARN, "transport", text, remedy, {"segment_bytes": SEGMENT_BYTES})
     else:
         unread = [name for name in PROFILE_NAMES if env.get(name)]
@@ -91,6 +98,27 @@ def judge_settings(env: Mapping[str, str]) -> Finding:
     if "SHM" in env.get(TRANSPORTS, "") and not file:
         text += "; programs without this setting are not seen from here, nor do they see these"
     return Finding(OK, "transport", text, values={"segment_bytes": segment, "source": source})
+
+
+def received_bytes(env: Mapping[str, str]) -> int:
+    """Return how much of what comes over CycloneDDS may wait to be read."""
+    asked, allowed = receive_bytes_asked(env.get(CYCLONE_URI, "")), receive_bytes_allowed()
+    return asked if allowed is None else min(asked, allowed)
+
+
+def judge_receiving(env: Mapping[str, str], image_bytes: int) -> Finding:
+    """Say whether images fit into what CycloneDDS lets wait, here where they are received."""
+    held, needed = received_bytes(env), image_bytes / SPREAD
+    text = f"{shown_bytes(held)} may wait to be read, an image takes {shown_bytes(image_bytes)}"
+    values = {"receive_bytes": held, "bytes": image_bytes}
+    if held >= needed:
+        return Finding(OK, "room for images", text, values=values)
+    steps = []
+    if receive_bytes_asked(env.get(CYCLONE_URI, "")) < needed:
+        steps.append(f"Start the pose node, and all who listen, with {setting()}")
+    if (receive_bytes_allowed() or needed) < needed:
+        steps.append(f"Let the kernel hold more: sudo sysctl -w net.core.rmem_max={PLENTY_BYTES}")
+    return Finding(WARN, "room for images", text, ". ".join(steps), values)
 
 
 def judge_space() -> Finding:
@@ -135,7 +163,7 @@ def judge_publisher(
     process = process_of(identity)
     if process is None:
         text = f"the process of {name} cannot be looked into: it belongs to somebody else"
-        return Finding(OK, subject, text, f"If images are lost: start it with {profile_remedy()}")
+        return Finding(OK, subject, text, f"If images are lost: start it with {setting()}")
     values = {"pid": process.pid, "segment_bytes": process.segment_bytes, "bytes": image_bytes}
     what = "an image takes" if image_bytes is not None else "no image came, one of VGA takes"
     needed = image_bytes if image_bytes is not None else VGA_BYTES
@@ -145,7 +173,7 @@ def judge_publisher(
     )
     if USABLE * process.segment_bytes >= needed:
         return Finding(OK, subject, text, values=values)
-    return Finding(WARN, subject, text, f"Start {name} with {profile_remedy()}", values)
+    return Finding(WARN, subject, text, f"Start {name} with {setting()}", values)
 
 
 def full_name(one: TopicEndpointInfo) -> str:

@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alphapose_ros.files import share
+from alphapose_ros.nodes.middleware import CYCLONE_URI, profiles
 
 PRIVATE_DOMAINS = 100  # beyond 101 the ports may be taken by other programs
-PROFILE_NAMES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # 2, 3
 TAIL_LINES = 25
 LAST_CHANCE_S = 5.0  # to complete its files, where the command has failed
 
@@ -34,9 +33,9 @@ def environment() -> dict[str, str]:
     chosen.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)  # each Python finds its libraries itself
     chosen.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % PRIVATE_DOMAINS))
     chosen.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "SYSTEM_DEFAULT")
-    if "FASTDDS_BUILTIN_TRANSPORTS" not in chosen:
-        profile = str(share("config/fastdds_images.xml"))
-        for name in PROFILE_NAMES:
+    has_transports = "FASTDDS_BUILTIN_TRANSPORTS" in chosen
+    for name, profile in profiles().items():
+        if name == CYCLONE_URI or not has_transports:
             chosen.setdefault(name, profile)
     return chosen
 

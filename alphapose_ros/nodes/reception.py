@@ -16,8 +16,9 @@ from alphapose_ros.config import Config
 from alphapose_ros.nodes.conversions import to_ns
 from alphapose_ros.nodes.diagnostics import percentiles
 from alphapose_ros.nodes.image_subscription import ImageSubscription
+from alphapose_ros.nodes.middleware import room_for_images
 from alphapose_ros.nodes.reliability import overridden_policies, shown
-from alphapose_ros.nodes.silence import PROFILE, SUFFIX, reason_of_silence
+from alphapose_ros.nodes.silence import SUFFIX, reason_of_silence
 from alphapose_ros.nodes.topics import TOPICS
 
 RATE_S = 3.0  # over which the rate is taken
@@ -146,8 +147,8 @@ class Reception:
     def _lossy(self, received: int, sent: int) -> str:
         return (
             f"{received} of {sent} images arrived on {self.topic}: DDS loses them on "
-            f"the way. Start the camera driver and this node with {PROFILE}, or have the driver "
-            "publish reliably, which image_reliability `auto` follows"
+            f"the way. Start {room_for_images()}, or have the driver publish reliably, which "
+            "image_reliability `auto` follows"
         )
 
     def _silence(self, waited_s: float) -> str:

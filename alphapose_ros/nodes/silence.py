@@ -8,11 +8,11 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+from alphapose_ros.nodes.middleware import room_for_images
 from alphapose_ros.nodes.reliability import is_compatible, shown_profile
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 SUFFIX = "/compressed"
-PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE=<share/alphapose_ros>/config/fastdds_images.xml"
 NAMED = 3  # topics, at most
 FITTING = (  # the remedy for a mismatch; process_every_frame and overrides come before the choice
     "Let the publisher be reliable (of bags: `ros2 bag play --qos-profile-overrides-path`), or ask "
@@ -50,7 +50,7 @@ def reason_of_silence(
         )
     return (
         f"{count}, compatible ({_offers(ours)}). Either the camera sends nothing, or DDS loses "
-        f"all of it: start the camera driver with {PROFILE}"
+        f"all of it: start {room_for_images()}"
     )
 
 

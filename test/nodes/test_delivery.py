@@ -10,7 +10,11 @@ import sys
 
 import pytest
 
+from alphapose_ros.nodes.middleware import is_cyclone, is_fast_dds, profiles
+
 FRAMES = 120
+fast_dds = pytest.mark.skipif(not is_fast_dds(), reason="the middleware is not Fast DDS")
+cyclone = pytest.mark.skipif(not is_cyclone(), reason="the middleware is not CycloneDDS")
 
 
 def environment(**changes):
@@ -57,15 +61,22 @@ def video(make_video):
     return make_video(frames=FRAMES, fps=30, size=(1280, 720))
 
 
+@fast_dds
 def test_lost_images_are_noticed_and_the_remedy_named(video, boxes):
     said = play(video, environment(), boxes)
     assert "images arrived on /image: DDS loses them on the way" in said
     assert "config/fastdds_images.xml" in said
 
 
-def test_the_profile_of_this_package_lets_them_through(video, boxes, root):
-    profile = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(root / "config/fastdds_images.xml")}
-    said = play(video, environment(**profile), boxes)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("FASTRTPS_DEFAULT_PROFILES_FILE", marks=fast_dds),
+        pytest.param("CYCLONEDDS_URI", marks=cyclone),
+    ],
+)
+def test_the_profile_of_this_package_lets_them_through(video, boxes, name):
+    said = play(video, environment(**{name: profiles()[name]}), boxes)
     assert "DDS loses them" not in said
     received = int(re.search(r"images: (\d+) received", said).group(1))
     assert received > 0.8 * FRAMES

@@ -22,12 +22,14 @@ from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import Marker, MarkerArray
 
 from alphapose_ros.msg import PoseArray, TrackedPersonArray
+from alphapose_ros.nodes.middleware import is_fast_dds
 from alphapose_ros.nodes.pose_node import PoseNode
 
 CAMERA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 PIXELS = array("B", bytes(64 * 48 * 3))
 STUCK_S, FAILS_S = 1000, 2000  # stamps, as in scripted_node.py
-MIDDLEWARE_KB = 3.0  # that a bare node grows by when it makes and destroys as many publishers
+# What a bare node grows by when it makes and destroys as many publishers.
+MIDDLEWARE_KB = 3.0 if is_fast_dds() else 12.0
 UP = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
 DOWN = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
 

@@ -72,12 +72,14 @@ def test_an_error_in_the_block_still_ends_the_node_in_order(start, tmp_path):
 
 
 def test_the_environment_is_private_and_has_room_for_images(monkeypatch):
-    for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTDDS_BUILTIN_TRANSPORTS"):
+    names = ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTDDS_BUILTIN_TRANSPORTS")
+    for name in (*names, "CYCLONEDDS_URI"):
         monkeypatch.delenv(name, raising=False)
     found = environment()
     assert 1 <= int(found["ROS_DOMAIN_ID"]) <= 101
     assert found["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "SYSTEM_DEFAULT"
     assert found["FASTRTPS_DEFAULT_PROFILES_FILE"].endswith("config/fastdds_images.xml")
+    assert found["CYCLONEDDS_URI"].endswith("config/cyclonedds_images.xml")
 
 
 def test_what_the_user_has_set_stays(monkeypatch):
@@ -85,6 +87,8 @@ def test_what_the_user_has_set_stays(monkeypatch):
     monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "/mine.xml")
     assert environment()["ROS_DOMAIN_ID"] == "42"
     assert environment()["FASTRTPS_DEFAULT_PROFILES_FILE"] == "/mine.xml"
+    monkeypatch.setenv("CYCLONEDDS_URI", "<Domain/>")
+    assert environment()["CYCLONEDDS_URI"] == "<Domain/>"
     monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE")
     monkeypatch.setenv("FASTDDS_BUILTIN_TRANSPORTS", "LARGE_DATA")
     assert "FASTRTPS_DEFAULT_PROFILES_FILE" not in environment()

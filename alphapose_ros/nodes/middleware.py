@@ -1,0 +1,88 @@
+"""What middlewares differ in: how images get room, and what is told of those that are lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from rclpy.utilities import get_rmw_implementation_identifier
+
+from alphapose_ros.files import share
+
+CYCLONE_URI = "CYCLONEDDS_URI"
+CYCLONE_BYTES = 2**20  # that CycloneDDS as shipped asks the kernel for
+RECEIVE_LIMIT = Path("/proc/sys/net/core/rmem_max")
+UNITS = {"": 1, "B": 1, "KB": 1000, "KIB": 1024, "MB": 10**6, "MIB": 2**20, "GB": 10**9}
+
+
+def is_fast_dds() -> bool:
+    """Whether messages travel by Fast DDS."""
+    return "fastrtps" in get_rmw_implementation_identifier()
+
+
+def is_cyclone() -> bool:
+    """Whether messages travel by CycloneDDS.
+
+    It tells neither of images that are lost nor the numbers of those that come.
+    """
+    return "cyclonedds" in get_rmw_implementation_identifier()
+
+
+def profiles() -> dict[str, str]:
+    """Return the environment variables that give images room, whatever the middleware."""
+    fast_dds = str(share("config/fastdds_images.xml"))
+    return {
+        "FASTRTPS_DEFAULT_PROFILES_FILE": fast_dds,  # of Fast DDS 2
+        "FASTDDS_DEFAULT_PROFILES_FILE": fast_dds,  # of Fast DDS 3
+        CYCLONE_URI: share("config/cyclonedds_images.xml").as_uri(),
+    }
+
+
+def setting() -> str:
+    """Return the environment variable, with its value, that gives images room here; "" if none."""
+    name = CYCLONE_URI if is_cyclone() else "FASTRTPS_DEFAULT_PROFILES_FILE"
+    return f"{name}={profiles()[name]}" if is_cyclone() or is_fast_dds() else ""
+
+
+def room_for_images() -> str:
+    """Return what is to be started how, so that images are not lost: "Start ..."."""
+    if is_cyclone():
+        return f"this node, and all who listen, with {setting()}"
+    if is_fast_dds():
+        return f"the camera driver, and all who listen, with {setting()}"
+    return f"all with room for large messages, as {get_rmw_implementation_identifier()} wants it"
+
+
+def receive_bytes_asked(uri: str) -> int:
+    """Return how much CycloneDDS asks the kernel to hold of what has come.
+
+    Args:
+        uri: what CYCLONEDDS_URI says: files by path or address, with commas between, or XML.
+    """
+    asked = CYCLONE_BYTES
+    for text in _texts(uri):
+        for element in re.finditer(r"<SocketReceiveBufferSize([^>]*)>", text, re.IGNORECASE):
+            for size, unit in re.findall(r"m(?:ax|in)\s*=\s*[\"'](\d+)\s*(\w*)", element[1]):
+                asked = max(asked, int(size) * UNITS.get(unit.upper(), 1))
+    return asked
+
+
+def _texts(uri: str) -> Iterator[str]:
+    """Yield the pieces of XML that an address list leads to, as far as they can be read."""
+    if "<" in uri:
+        yield uri
+        return
+    for part in filter(None, uri.split(",")):
+        try:
+            yield Path(part.removeprefix("file://")).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+
+
+def receive_bytes_allowed() -> int | None:
+    """Return the most that the kernel holds for one receiver; None where it does not tell."""
+    try:
+        return int(RECEIVE_LIMIT.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
