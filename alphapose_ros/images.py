@@ -207,7 +207,9 @@ def decompress(data: Bytes, name: str) -> np.ndarray:
     if not is_whole(file):
         raise ValueError(f"{what} breaks off before its end; check the camera driver")
     is_mosaic = original in BAYER and "bgr" not in stored and "rgb" not in stored
-    flag = cv2.IMREAD_UNCHANGED if is_mosaic else cv2.IMREAD_COLOR
+    # Not turned as EXIF says: the camera's calibration is for the picture as it is stored.
+    in_colour = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flag = cv2.IMREAD_UNCHANGED if is_mosaic else in_colour
     try:
         picture = cv2.imdecode(np.frombuffer(file, np.uint8), flag)
     except cv2.error:  # more pixels than OpenCV reads, as a damaged header may say

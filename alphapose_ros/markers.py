@@ -10,6 +10,7 @@ import numpy as np
 
 from alphapose_ros.config import OutputConfig
 from alphapose_ros.frame import Camera, Frame, Tracks, TrackState
+from alphapose_ros.lifting.camera import scaled
 from alphapose_ros.messages import Dialect, duration
 
 ARROW, LINE_LIST, SPHERE_LIST, TEXT_VIEW_FACING = 0, 5, 7, 9  # types of Marker.msg
@@ -117,12 +118,21 @@ def label(tracks: Tracks, row: int) -> str:
 
 def on_plane(pixels: np.ndarray, frame: Frame) -> np.ndarray:
     """Put pixels (..., 2) x y on the plane before the camera: (..., 3) [m], NaN where they are."""
-    height, width = frame.image.shape[:2]
-    guess = np.array([[width, 0, width / 2], [0, width, height / 2], [0, 0, 1]])
-    matrix = frame.camera.matrix if isinstance(frame.camera, Camera) else guess
+    matrix = _camera_matrix(frame)
     focal, centre = matrix[[0, 1], [0, 1]], matrix[:2, 2]
     places = (pixels - centre) / focal * PLANE_M
     return np.concatenate((places, np.where(np.isnan(places[..., :1]), np.nan, PLANE_M)), axis=-1)
+
+
+def _camera_matrix(frame: Frame) -> np.ndarray:
+    """Return (3, 3) for the pixels of the image, guessed where no calibration is for them."""
+    height, width = frame.image.shape[:2]
+    if isinstance(frame.camera, Camera):
+        try:
+            return scaled(frame.camera, width, height).matrix
+        except ValueError:  # that of another picture
+            pass
+    return np.array([[width, 0, width / 2], [0, width, height / 2], [0, 0, 1]])
 
 
 def _places(tracks: Tracks, frame: Frame, min_score: float) -> np.ndarray:

@@ -285,6 +285,16 @@ def test_files_in_memory_are_read(ending, options, name):
     np.testing.assert_allclose(image.astype(int), large(), atol=0 if ending == ".png" else 4)
 
 
+def test_a_photograph_is_not_turned(tmp_path):
+    """The calibration of a camera is for pictures as they are stored, whatever EXIF says."""
+    turned = b"\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01"
+    turned += b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+    file = encoded(large())
+    with_exif = file[:2] + turned + file[2:]
+    assert cv2.imdecode(np.frombuffer(with_exif, np.uint8), cv2.IMREAD_COLOR).shape == (320, 240, 3)
+    assert decompress(with_exif, "jpeg").shape == (240, 320, 3)
+
+
 @pytest.mark.parametrize(
     "name",
     [

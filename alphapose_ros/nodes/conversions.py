@@ -88,6 +88,7 @@ def to_frame(
     index: int,
     info: CameraInfo | None = None,
     read: Callable[[CameraInfo], Camera | None] | None = None,
+    stamp_ns: int | None = None,
 ) -> Frame:
     """Read an image message, without a copy where it is bgr8 already.
 
@@ -96,13 +97,14 @@ def to_frame(
         index: running number in the stream.
         info: what the driver says of the camera.
         read: makes a camera of ``info``; read_camera(), or a Calibration, which never raises.
+        stamp_ns: when it was taken, where that is not what it says.
 
     Raises:
         ValueError: the image is empty, damaged or of an unknown encoding.
     """
     return Frame(
         image=read_image(image),
-        stamp_ns=to_ns(image.header.stamp),
+        stamp_ns=to_ns(image.header.stamp) if stamp_ns is None else stamp_ns,
         frame_id=image.header.frame_id,
         index=index,
         camera=None if info is None else (read or read_camera)(info),

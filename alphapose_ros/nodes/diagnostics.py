@@ -118,6 +118,7 @@ class Evidence:
     recent: Counts = field(default_factory=Counts)  # since the last report
     problem: str = ""  # with the input
     is_silent: bool = False  # for longer than image_timeout_s
+    is_unstamped: bool = False  # the last two images
     age_ms: float = float("nan")  # of the last images when they came, median
     latency_ms: float = float("nan")  # of those processed since the last report, median
     input_hz: float = float("nan")  # at most, lately; NaN: not known yet
@@ -131,6 +132,12 @@ def judge_input(seen: Evidence) -> Judgement:
     if seen.problem:
         is_mute = seen.is_silent and not seen.recent.received
         return Judgement(ERROR if is_mute else WARN, seen.problem)
+    if seen.is_unstamped and seen.recent.received:
+        return Judgement(
+            WARN,
+            "images carry no stamp and count as taken when they arrive: set header.stamp in the "
+            "camera driver, or nobody can tell which results belong to which image",
+        )
     if seen.age_ms < -1e3 * AHEAD_S:
         return Judgement(
             WARN,

@@ -117,6 +117,7 @@ class Health:
                 recent=recent,
                 problem=problem,
                 is_silent=reception.is_silent,
+                is_unstamped=reception.is_unstamped,
                 age_ms=age_ms,
                 latency_ms=half_ms,
                 input_hz=input_hz,

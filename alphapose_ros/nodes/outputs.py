@@ -66,6 +66,7 @@ class Outputs:
         self._node, self._follower = node, follower
         self._publishers: dict[str, LifecyclePublisher] = {}
         self._target_frame = TargetFrame(node)
+        self._colours = IdentityColours()  # of people who may come back after a pause
 
     def open(self) -> None:
         """Make the publishers, once for all: the middleware keeps something of each one."""
@@ -77,7 +78,7 @@ class Outputs:
 
     def begin(self, skeleton: Skeleton) -> None:
         """Tell the skeleton, and let RViz delete what it shows from before."""
-        self._board, self._colours = MarkerBoard(), IdentityColours()
+        self._board = MarkerBoard()
         self._next_detection_id = 1
         self._about = About(header=Header(), width=0, height=0)  # of the last image
         self._told_in = ""  # frame_id of the last tracks
@@ -90,6 +91,8 @@ class Outputs:
         message.header = Header(stamp=self._about.header.stamp, frame_id=self._told_in)
         self._publish("tracks", message)
         self._publish("markers", self._board.clear(self._about.header))
+        if "annotations" in self._publishers:
+            self._publish("annotations", foxglove.ImageAnnotations())
         self._publish("target/status", to_status(no_target("deactivated"), self._about.header))
 
     def tell(self, done: Done) -> None:

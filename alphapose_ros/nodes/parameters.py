@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from alphapose_ros.config import Rules, Section, leaves, shown_choices, with_values
-from alphapose_ros.nodes.reliability import is_being_declared
+from alphapose_ros.nodes.reliability import OVERRIDES, is_being_declared
 
 OF_RCLPY = ("use_sim_time", "start_type_description_service")  # declared by every node
 Settings = TypeVar("Settings", bound=Section)
@@ -57,7 +57,7 @@ def declare(node: Node, defaults: Settings, others: Section | None = None) -> Se
 
 def is_override(name: str) -> bool:
     """Whether a parameter changes the quality of service of a topic; topics declare them."""
-    return name.startswith("qos_overrides.")
+    return name.startswith(OVERRIDES)
 
 
 def _unknown(name: str, config: Section) -> str:

@@ -24,13 +24,14 @@ from std_srvs.srv import SetBool, Trigger
 from alphapose_ros.config import Config, leaves
 from alphapose_ros.following.records import NOBODY
 from alphapose_ros.memory import give_back_memory
-from alphapose_ros.nodes.conversions import Calibration, to_frame, to_ns
+from alphapose_ros.nodes.conversions import Calibration, to_frame
 from alphapose_ros.nodes.diagnostics import ERROR, OK, Judgement, diagnostic_array, status
 from alphapose_ros.nodes.health import Health, Report, memory_report
 from alphapose_ros.nodes.outputs import Done, Outputs
 from alphapose_ros.nodes.owner import enroll, find_owner
-from alphapose_ros.nodes.parameters import declare, watch
+from alphapose_ros.nodes.parameters import declare, is_override, watch
 from alphapose_ros.nodes.reception import Arrival
+from alphapose_ros.nodes.reliability import useless_overrides
 from alphapose_ros.nodes.running import run
 from alphapose_ros.nodes.space import Space
 from alphapose_ros.nodes.target import Follower
@@ -99,9 +100,10 @@ class PoseNode(LifecycleNode):
         )
         survive_wrong_requests(self)
         self._build_pipeline, self._patience_s = build_pipeline, patience_s
+        self._overrides = [name for name in self.get_parameters_by_prefix("") if is_override(name)]
         self._config = declare(self, Config())
         self._ids = Ids()  # of tracks and people, for as long as the node lives
-        self._is_active = False
+        self._is_active = self._is_finalized = False
         self._trouble = ""  # why it cannot be configured or activated
         self._pipeline: Pipeline | None = None
         self._space: Space | None = None
@@ -110,6 +112,7 @@ class PoseNode(LifecycleNode):
         self._calibration = Calibration(self.get_logger().error)
         self._logged_s: dict[str, float] = {}  # when, by what
         self._at_work = threading.Lock()  # held while an image is processed
+        self._telling = threading.Lock()  # held while results are published
         self._forget = threading.Event()  # all tracks, before the next image
         watch(self, lambda: self._config, self._accept, lambda: self._is_active)
         self._follower = Follower(self._config.target)
@@ -135,7 +138,8 @@ class PoseNode(LifecycleNode):
         return self._config.autostart
 
     def _accept(self, config: Config) -> None:
-        self._config = config  # the worker takes it over before its next frame
+        with self._telling:  # whoever hears that privacy is on sees no face after that
+            self._config = config  # the worker takes it over before its next frame
 
     # Transitions
 
@@ -180,6 +184,7 @@ class PoseNode(LifecycleNode):
     @reported
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._release()
+        self._trouble = ""
         return TransitionCallbackReturn.SUCCESS
 
     @reported
@@ -187,6 +192,7 @@ class PoseNode(LifecycleNode):
         if self._is_active:
             self.on_deactivate(state)
         self._release()
+        self._trouble, self._is_finalized = "", True
         return TransitionCallbackReturn.SUCCESS
 
     @reported
@@ -238,6 +244,9 @@ class PoseNode(LifecycleNode):
         work = partial(self._work, self._pipeline, self._space)  # it may outlive both here
         self._worker = Worker(self, self._config, work, self._tell)
         self._health.attend(self._worker)
+        for trouble in useless_overrides(self, self._overrides):
+            self.get_logger().warning(f"parameter ignored: {trouble}")
+        self._overrides = []  # they have been told of
 
     def _end(self) -> None:
         """Take no more images, say that nobody is there any more, and forget everybody.
@@ -331,7 +340,7 @@ class PoseNode(LifecycleNode):
             self._forget.clear()
             pipeline.reset()
             space.reset()
-        frame = to_frame(*arrival[:3], self._calibration)
+        frame = to_frame(*arrival[:3], self._calibration, arrival.taken_ns)
         frame = space.prepare(frame, arrival, config)
         ground = space.ground(frame)
         with self._at_work:
@@ -340,11 +349,15 @@ class PoseNode(LifecycleNode):
         return Done(frame, result, arrival.image.header, config, placed)
 
     def _tell(self, done: Done) -> None:
+        with self._telling:
+            self._publish(done)
+
+    def _publish(self, done: Done) -> None:
         if self._config.output.privacy:  # since the work on this image has begun
             output = replace(done.config.output, privacy=True)
             done = done._replace(config=replace(done.config, output=output))
         self._outputs.tell(done)
-        age_ms = (self.get_clock().now().nanoseconds - to_ns(done.header.stamp)) / 1e6
+        age_ms = (self.get_clock().now().nanoseconds - done.frame.stamp_ns) / 1e6
         self._health.statistics.add(done.result.tracks, age_ms, done.result.stage_ms)
         self._outputs.show(done)
 
@@ -383,7 +396,8 @@ class PoseNode(LifecycleNode):
         if self._is_active:
             told = self._health.report(self._config, is_enabled=self._takes_images)
             return told + self._space.report(self._worker.depth if self._worker else None)
-        state = Judgement(OK, "inactive" if self._pipeline else "unconfigured")
+        idle = "finalized" if self._is_finalized else "unconfigured"
+        state = Judgement(OK, "inactive" if self._pipeline else idle)
         judgement = Judgement(ERROR, self._trouble) if self._trouble else state
         return [(part, judgement, told) for part, told in self._health.figures().items()]
 

@@ -40,6 +40,7 @@ class Arrival(NamedTuple):
     image: Image | CompressedImage
     index: int  # 0, 1, ... of the images received
     camera_info: CameraInfo | None  # the newest by then
+    taken_ns: int  # its stamp; where images carry none, when it came
     depth: DepthArrival | None = None  # that belongs to it
 
 
@@ -77,6 +78,8 @@ class Reception:
         self._times_s: deque[float] = deque(maxlen=1000)
         self._began_s = self._last_image_s = time.monotonic()
         self._is_silent = False  # and has been called so
+        self._stamp_ns: int | None = None  # of the last image
+        self.is_unstamped = False  # the last two images
         info_topic = node.resolve_topic_name("camera_info")
         info_overrides = overridden_policies(node, info_topic)  # first: it may raise
         self._images = ImageSubscription(
@@ -173,16 +176,21 @@ class Reception:
         )
 
     def _on_image(self, image: Image | CompressedImage) -> None:
-        now_s = time.monotonic()
+        now_s, now_ns = time.monotonic(), self._node.get_clock().now().nanoseconds
         if self._is_silent:
             self._is_silent = False
             silent_s = now_s - self._last_image_s
             self._node.get_logger().info(f"images on {self.topic} again, after {silent_s:.0f} s")
         self._last_image_s = now_s
         self._times_s.append(now_s)
-        arrival = Arrival(image, self.received, self._camera_info)
+        stamp_ns = to_ns(image.header.stamp)
+        # The first image of a bag or a simulation may well be of time 0, the next one is not.
+        self.is_unstamped = self._stamp_ns == stamp_ns == 0
+        self._stamp_ns = stamp_ns
+        taken_ns = now_ns if self.is_unstamped else stamp_ns
+        arrival = Arrival(image, self.received, self._camera_info, taken_ns)
         self.received += 1
-        age_ns = self._node.get_clock().now().nanoseconds - to_ns(image.header.stamp)
+        age_ns = now_ns - taken_ns
         self._ages_ms.append(age_ns / 1e6)
         self._recent_ms.append(age_ns / 1e6)
         self._take(arrival)

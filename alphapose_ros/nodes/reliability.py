@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
+from difflib import get_close_matches
 
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException
@@ -19,6 +20,7 @@ from rclpy.qos import (
 )
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+OVERRIDES = "qos_overrides."  # how the names of their parameters begin
 RELIABILITIES = {
     "reliable": ReliabilityPolicy.RELIABLE,
     "best_effort": ReliabilityPolicy.BEST_EFFORT,
@@ -87,19 +89,31 @@ def overridden_policies(node: Node, topic: str) -> list[QoSPolicyKind]:
     return [kind for kind in _OVERRIDABLE if _override(node, topic, kind)]
 
 
+def useless_overrides(node: Node, given: Iterable[str]) -> list[str]:
+    """Return what is wrong with those names of overrides that no subscription of ``node`` has."""
+    there = [name for name in node.get_parameters_by_prefix("") if name.startswith(OVERRIDES)]
+    told = []
+    for name in given:
+        if name not in there:
+            near = get_close_matches(name, there, n=2, cutoff=0.7)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(there)}"
+            told.append(f"{name} overrides nothing: only what is received can be; {hint}")
+    return told
+
+
 def is_being_declared(name: str) -> bool:
     """Whether a parameter is an override that overridden_policies() is about to declare.
 
     A callback of parameters cannot tell otherwise: it is asked of those that are declared and of
     those that somebody sets alike.
     """
-    return name == _declared.get()
+    return bool(name) and name == _declared.get()
 
 
 def _override(node: Node, topic: str, kind: QoSPolicyKind) -> str | int:
     """Return the value that a user gave for one policy, "" or 0 where none."""
     values, policy = _OVERRIDABLE[kind], kind.name.lower()
-    name = f"qos_overrides.{topic}.subscription.{policy}"
+    name = f"{OVERRIDES}{topic}.subscription.{policy}"
     if not node.has_parameter(name):
         descriptor = ParameterDescriptor(
             description=f"{policy} of the subscription of {topic}; empty or 0: the node chooses",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+import time
 from collections.abc import Callable
 
 import rclpy
@@ -11,6 +13,34 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 WAIT_S = 0.1  # until a signal is noticed
+PAUSE_S = 5.0  # between warnings of one kind, which may be about every image
+
+
+class ToRos(logging.Handler):
+    """Has what the package logs told as the node's own: with name and time, and on /rosout.
+
+    Args:
+        node: in whose name.
+    """
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(logging.WARNING)
+        self._log = node.get_logger()
+        self._told_s: dict[str, float] = {}  # when, by the text before numbers are filled in
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell it, unless one of its kind was told a moment ago."""
+        now_s, kind = time.monotonic(), str(record.msg)
+        if now_s - self._told_s.get(kind, -PAUSE_S) < PAUSE_S:
+            return
+        self._told_s[kind] = now_s
+        self._tell(record)
+
+    def _tell(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.ERROR:
+            self._log.error(record.getMessage())
+        else:
+            self._log.warning(record.getMessage())
 
 
 def run(make_node: Callable[[], Node], finish: Callable[[Node], None] | None = None) -> None:
@@ -30,6 +60,7 @@ def run(make_node: Callable[[], Node], finish: Callable[[Node], None] | None = N
         signal.signal(number, lambda number, _: stopped.append(number))
     try:
         node = make_node()
+        logging.getLogger("alphapose_ros").addHandler(ToRos(node))
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         try:

@@ -127,6 +127,22 @@ def test_what_no_setting_is_called_is_told_with_the_nearest_name(graph, tmp_path
     assert "unknown setting 'confidence'" in said
 
 
+def test_overrides_of_nothing_are_told_once_the_node_listens(graph):
+    wrong = ("/image.subscription.reliabilty:=reliable", "/tracks.publisher.depth:=77")
+    given = (*wrong, "/image.subscription.depth:=3")
+    arguments = [part for one in given for part in ("-p", f"qos_overrides.{one}")]
+    _, said = graph.end(Settings(graph, *arguments).process)
+    told = [line for line in said.splitlines() if "overrides nothing" in line]
+    assert len(told) == 2
+    assert "did you mean qos_overrides./image.subscription.reliability" in told[0]
+    assert "/tracks.publisher.depth overrides nothing: only what is received can be" in told[1]
+
+
+def test_a_parameter_without_a_name_is_refused(settings):
+    (result,) = settings.set(**{"": 1})
+    assert not result.successful
+
+
 def test_live_settings_change_and_others_wait(settings):
     (good, same, fixed) = settings.set(
         tracker__max_age_s=3.0, image_transport="raw", device="cuda:1"

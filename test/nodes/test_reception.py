@@ -429,6 +429,13 @@ def test_the_nearest_topics_with_images_of_others_are_named(graph, receive):
     assert receiver.problem().count("`-r") == 3  # the nearest ones
 
 
+def test_who_takes_compressed_images_is_told_how_to_take_raw_ones(graph, receive):
+    receiver = receive(image_transport="compressed")
+    graph.node.create_publisher(Image, "/camera/image_raw", 1)
+    way = "`-r image:=/camera/image_raw -p image_transport:=raw`"
+    graph.spin_until(lambda: way in receiver.problem())
+
+
 def test_it_is_told_where_nobody_has_images(receive):
     assert "no other node publishes images on any topic" in receive().problem()
 
