@@ -92,7 +92,7 @@ class Outputs:
         self._publish("tracks", message)
         self._publish("markers", self._board.clear(self._about.header))
         if "annotations" in self._publishers:
-            self._publish("annotations", foxglove.ImageAnnotations())
+            self._publish("annotations", MESSAGE_CLASSES["annotations"]())
         self._publish("target/status", to_status(no_target("deactivated"), self._about.header))
 
     def tell(self, done: Done) -> None:

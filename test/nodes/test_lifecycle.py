@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import weakref
 from array import array
+from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
 
@@ -15,12 +17,14 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from scipy.stats import linregress, t
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import Marker, MarkerArray
 
+from alphapose_ros.memory import give_back_memory
 from alphapose_ros.msg import PoseArray, TrackedPersonArray
 from alphapose_ros.nodes.middleware import is_fast_dds
 from alphapose_ros.nodes.pose_node import PoseNode
@@ -32,6 +36,13 @@ STUCK_S, FAILS_S = 1000, 2000  # stamps, as in scripted_node.py
 MIDDLEWARE_KB = 3.0 if is_fast_dds() else 12.0
 UP = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
 DOWN = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
+
+
+def make_image(sec):
+    """A small black image with the stamp ``sec``."""
+    image = Image(height=48, width=64, encoding="bgr8", step=192, data=PIXELS)
+    image.header.stamp.sec = sec
+    return image
 
 
 class Stand:
@@ -81,9 +92,7 @@ class Stand:
 
     def publish(self, sec=None):
         self.sec += 1
-        image = Image(height=48, width=64, encoding="bgr8", step=192, data=PIXELS)
-        image.header.stamp.sec = self.sec if sec is None else sec
-        self.camera.publish(image)
+        self.camera.publish(make_image(self.sec if sec is None else sec))
 
     def answered(self):
         """Publish until an answer comes; True when it is that of the newest image."""
@@ -106,6 +115,55 @@ class Stand:
         return named[0] if named else DiagnosticStatus()
 
 
+class Seen:
+    """A pose node in this process, its camera and its markers."""
+
+    def __init__(self, graph, build_pipeline):
+        self.graph, self.built, self.sec = graph, [], 0
+        self._build_pipeline = build_pipeline
+        self.node = PoseNode(build_pipeline=self._build, context=graph.context)
+        graph.executor.add_node(self.node)
+        self.camera = graph.node.create_publisher(Image, "image", CAMERA)
+        self.markers = graph.listen(MarkerArray, "markers", 100)
+        self.change("configure", "activate")
+
+    def _build(self, *arguments):
+        pipeline = self._build_pipeline(*arguments)
+        self.built.append(weakref.ref(pipeline))
+        return pipeline
+
+    def change(self, *steps):
+        for step in steps:
+            made = getattr(self.node, f"trigger_{step}")()
+            assert made == TransitionCallbackReturn.SUCCESS
+
+    def watch(self, tracks=1):
+        """Publish images until so many more tracks are shown."""
+        before = set(self.colours())
+
+        def are_shown():
+            self.sec += 1
+            self.camera.publish(make_image(self.sec))
+            self.graph.spin_for(0.02)
+            return len(set(self.colours()) - before) >= tracks
+
+        self.graph.spin_until(are_shown)
+
+    def colours(self):
+        """The colour of each track's markers."""
+        markers = [one for message in self.markers for one in message.markers]
+        return {
+            one.id: (one.color.r, one.color.g, one.color.b)
+            for one in markers
+            if one.action == Marker.ADD
+        }
+
+    def close(self):
+        self.node.finish()
+        self.graph.executor.remove_node(self.node)
+        self.node.destroy_node()
+
+
 @pytest.fixture
 def stand(graph):
     return Stand(graph, autostart=True)
@@ -114,6 +172,31 @@ def stand(graph):
 @pytest.fixture
 def idle(graph):
     return Stand(graph, autostart=False)
+
+
+@pytest.fixture
+def scripted_pipeline():
+    """The class of that name in scripted_node.py, for a node in this process."""
+    path = Path(__file__).with_name("scripted_node.py")
+    spec = importlib.util.spec_from_file_location("scripted_node", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script.ScriptedPipeline
+
+
+@pytest.fixture
+def seen(graph, scripted_pipeline):
+    """A node in this process that sees the same person in every image, each time as a new track."""
+
+    class NewTracks(scripted_pipeline):
+        def run(self, frame):
+            result = super().run(frame)
+            tracks = replace(result.tracks, ids=[next(self._ids.tracks)], person_ids=[4])
+            return replace(result, tracks=tracks)
+
+    seen = Seen(graph, NewTracks)
+    yield seen
+    seen.close()
 
 
 def usage(pid):
@@ -174,12 +257,8 @@ def test_fifty_round_trips_leave_nothing_behind(graph):
         (("configure",), ("activate", "deactivate")),
     ],
 )
-def test_rclpy_keeps_nothing_of_what_was_destroyed(graph, before, steps):
-    path = Path(__file__).with_name("scripted_node.py")
-    spec = importlib.util.spec_from_file_location("scripted_node", path)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    node = PoseNode(build_pipeline=script.ScriptedPipeline, context=graph.context)
+def test_rclpy_keeps_nothing_of_what_was_destroyed(graph, scripted_pipeline, before, steps):
+    node = PoseNode(build_pipeline=scripted_pipeline, context=graph.context)
     for step in before:
         getattr(node, f"trigger_{step}")()
     counts = []
@@ -189,6 +268,41 @@ def test_rclpy_keeps_nothing_of_what_was_destroyed(graph, before, steps):
         counts.append(len(node.default_callback_group.entities))
     node.destroy_node()
     assert counts[1:] == counts[1:2] * 3
+
+
+@pytest.mark.parametrize("ending", [("deactivate", "cleanup"), ("shutdown",)])
+def test_networks_are_gone_once_memory_is_given_back(monkeypatch, seen, ending):
+    left = []
+
+    def give_back():
+        give_back_memory()
+        left.append([pipeline() is not None for pipeline in seen.built])
+
+    monkeypatch.setattr("alphapose_ros.nodes.pose_node.give_back_memory", give_back)
+    seen.watch()
+    assert [pipeline() is not None for pipeline in seen.built] == [True]
+    seen.change(*ending)
+    assert left == [[False]]
+
+
+def test_whatever_is_still_shown_is_deleted_when_a_node_becomes_active(graph, seen):
+    seen.watch()
+    seen.change("deactivate")
+    graph.spin_until(lambda: seen.markers[-1].markers[0].action == Marker.DELETEALL)
+    seen.markers.clear()
+    seen.change("activate")
+    seen.watch()
+    assert seen.markers[0].markers[0].action == Marker.DELETEALL
+
+
+@pytest.mark.parametrize("between", [(), ("deactivate", "activate")])
+def test_a_person_keeps_the_colour_whatever_the_track(seen, between):
+    seen.watch(tracks=2)
+    seen.change(*between)
+    seen.watch(tracks=2)
+    colours = seen.colours()
+    assert len(colours) >= 4
+    assert len(set(colours.values())) == 1, colours
 
 
 def test_a_node_stuck_in_an_image_is_left_to_recover(graph, stand):

@@ -5,14 +5,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from rclpy.lifecycle import LifecycleNode
 from rclpy.serialization import serialize_message
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from visualization_msgs.msg import Marker
+from visualization_msgs.msg import Marker, MarkerArray
 
-from alphapose_ros.config import OutputConfig
+from alphapose_ros.config import Config, OutputConfig, with_values
 from alphapose_ros.frame import Camera, Frame, Poses, Tracks, TrackState
 from alphapose_ros.io.colours import IdentityColours, colour_of
+from alphapose_ros.lifting.moving import Placed
+from alphapose_ros.markers import on_plane
 from alphapose_ros.nodes.markers import MarkerBoard
+from alphapose_ros.nodes.outputs import MESSAGE_CLASSES, Done, Outputs
+from alphapose_ros.nodes.target import Follower
+from alphapose_ros.pipeline import Result
 from alphapose_ros.skeletons import skeleton
 
 BODY = skeleton("coco_17")
@@ -162,6 +169,22 @@ def test_the_plane_is_a_metre_away_and_seen_through_the_camera_s_lens():
     np.testing.assert_allclose(xyz(points.points[:1]), [[100 / 500, 40 / 400, 1]])
 
 
+def test_a_calibration_for_another_size_is_brought_to_that_of_the_image():
+    """Of another shape it is for another picture, and not taken."""
+    height, width = FRAME.image.shape[:2]
+    matrix = np.array([[1000, 0, width - 0.5], [0, 1000, height - 0.5], [0, 0, 1]])  # in the middle
+    twice = Camera(matrix=matrix, distortion=np.zeros(5), width=2 * width, height=2 * height)
+    frame = Frame(image=FRAME.image, camera=twice)
+    np.testing.assert_allclose(
+        on_plane(np.array([width / 2 - 0.5, height / 2 - 0.5]), frame)[:2], 0
+    )
+    np.testing.assert_allclose(on_plane(np.array([width / 2 + 49.5, 0]), frame)[0], 0.1)
+    other = Frame(image=FRAME.image, camera=replace(twice, width=3 * width))
+    np.testing.assert_array_equal(
+        on_plane(np.array([9.0, 9.0]), other), on_plane(np.array([9.0, 9.0]), FRAME)
+    )
+
+
 def test_people_with_depth_are_drawn_where_they_are():
     keypoints = np.zeros((17, 3)) + (1.5, -0.5, 4.0)
     keypoints[3:] = np.nan
@@ -252,6 +275,86 @@ def test_colours_may_be_those_of_the_identity():
     for marker in markers:
         got = [marker.color.r, marker.color.g, marker.color.b]
         np.testing.assert_allclose(got, np.divide([red, green, blue], 255))
+
+
+@pytest.fixture
+def outputs(graph, monkeypatch):
+    """Those of an active node; annotations too, of another type where theirs is not installed."""
+    monkeypatch.setitem(MESSAGE_CLASSES, "annotations", MarkerArray)
+    node = LifecycleNode("pose_node", context=graph.context)
+    outputs = Outputs(node, Follower(Config().target))
+    outputs.open()
+    node.trigger_configure()
+    node.trigger_activate()
+    outputs.begin(BODY)
+    yield outputs
+    node.destroy_node()
+
+
+BUILDERS = {  # of what is to be looked at: the message, its maker, and what that makes here
+    "markers": (MarkerArray, "MarkerBoard.update", MarkerArray()),
+    "annotations": (MarkerArray, "annotations", MarkerArray()),
+    "overlay": (Image, "draw", FRAME.image),
+}
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_what_is_looked_at_is_made_only_where_somebody_subscribes(
+    graph, monkeypatch, outputs, name
+):
+    made = []
+
+    def counted(topic, thing):
+        return lambda *_, **__: made.append(topic) or thing
+
+    for topic, (_, builder, thing) in BUILDERS.items():
+        monkeypatch.setattr(f"alphapose_ros.nodes.outputs.{builder}", counted(topic, thing))
+    people = tracks_of(1)
+    result = Result(poses=people.poses, tracks=people, stage_ms={})
+    done = Done(FRAME, result, HEADER, Config(), Placed(people, "camera", np.zeros(3)))
+    outputs.show(done)
+    assert made == []
+
+    heard = graph.listen(BUILDERS[name][0], name)
+
+    def arrived():
+        outputs.show(done)
+        return heard
+
+    graph.spin_until(arrived)
+    assert set(made) == {name}
+
+
+def test_with_privacy_nothing_is_drawn_of_faces(monkeypatch, outputs):
+    whole = skeleton("halpe_136")
+    people = tracks_of(1)
+    keypoints = np.tile((320, 240, 0.9), (1, 136, 1))
+    people = replace(people, poses=replace(people.poses, skeleton=whole, keypoints=keypoints))
+    drawn = []
+
+    def draw(tracks, *_):
+        drawn.append(tracks.poses.keypoints[0, whole.group("face"), 2].max())
+
+    monkeypatch.setattr(MarkerBoard, "update", lambda _, *given: draw(*given))
+    monkeypatch.setattr("alphapose_ros.nodes.outputs.annotations", draw)
+    monkeypatch.setattr(Outputs, "_is_heard", lambda _, name: name != "overlay")
+    monkeypatch.setattr(Outputs, "_publish", lambda *_: None)
+    result = Result(poses=people.poses, tracks=people, stage_ms={})
+    for privacy in (False, True):
+        config = with_values(Config(), {"output.privacy": privacy})
+        outputs.show(Done(FRAME, result, HEADER, config, Placed(people, "camera", np.zeros(3))))
+    np.testing.assert_allclose(drawn, [0.9, 0.9, 0, 0])
+
+
+def test_pictures_are_wiped_at_the_end(graph, outputs):
+    heard = graph.listen(MarkerArray, "annotations")
+
+    def wiped():
+        outputs.end(BODY)
+        return heard
+
+    graph.spin_until(wiped)
+    assert heard[-1] == MarkerArray()
 
 
 def test_markers_of_a_crowd_are_made_and_written():

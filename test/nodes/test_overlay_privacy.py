@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from array import array
 
 import numpy as np
 import pytest
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter as NodeParameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from alphapose_ros.io.faces import FILL
+from alphapose_ros.msg import TrackedPersonArray
+from alphapose_ros.nodes import outputs
+from alphapose_ros.nodes.pose_node import PoseNode
 
 CAMERA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 NOISE = np.random.default_rng(0).integers(100, 255, (96, 128, 3), np.uint8)
@@ -87,3 +92,52 @@ def test_privacy_is_switched_on_while_the_node_runs(graph, tmp_path):
     assert original(overlays.next(), HEAD) == 1.0
     overlays.set("output.privacy", True)
     assert original(overlays.next(), HEAD) < 0.01
+
+
+def test_no_uncovered_picture_follows_the_answer(graph, tmp_path, monkeypatch):
+    """The switch may come while a picture is drawn: the answer waits for it."""
+    happened = []
+
+    def slowly(*_, privacy, **__):
+        time.sleep(0.2)
+        happened.append("covered" if privacy else "uncovered")
+        return NOISE
+
+    monkeypatch.setattr(outputs, "draw", slowly)
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text("[]")
+    given = {"detector.name": "file", "detector.boxes_file": str(boxes)}
+    node = PoseNode(
+        context=graph.context,
+        parameter_overrides=[NodeParameter(name, value=value) for name, value in given.items()],
+    )
+    graph.executor.add_node(node)
+    node.trigger_configure()
+    node.trigger_activate()
+    camera = graph.node.create_publisher(Image, "image", CAMERA)
+    graph.listen(Image, "overlay", 1)
+    tracks = graph.listen(TrackedPersonArray, "tracks", 1)
+    for is_private in (True, False, True):
+        count, image = len(tracks), Image(height=96, width=128, encoding="bgr8", step=384)
+        image.data = array("B", NOISE.tobytes())
+
+        def told(count=count, image=image):
+            image.header.stamp = graph.node.get_clock().now().to_msg()
+            camera.publish(image)
+            graph.spin_for(0.02)
+            return len(tracks) > count  # so that something is drawn now
+
+        graph.spin_until(told)
+        node.set_parameters([NodeParameter("output.privacy", value=is_private)])
+        happened.append(is_private)
+        graph.spin_for(0.5)
+    node.finish()
+    graph.executor.remove_node(node)
+    node.destroy_node()
+    is_private = False
+    for what in happened:
+        if isinstance(what, bool):
+            is_private = what
+        else:
+            assert what == ("covered" if is_private else "uncovered"), happened
+    assert {"covered", "uncovered"} < set(happened)

@@ -377,6 +377,19 @@ def test_silence_is_explained(graph):
     assert "0 publishers there. Remap `image`" in said
 
 
+def test_silence_is_told_again_after_the_timeout_and_not_before(graph):
+    logs = graph.listen(Log, "/rosout", 100)
+    graph.start("pose_node", image_timeout_s=2.5)  # judged once a second: told every three
+
+    def times_s():
+        stamps = [log.stamp for log in logs if "no image on /image" in log.msg]
+        return [stamp.sec + stamp.nanosec / 1e9 for stamp in stamps]
+
+    graph.spin_until(lambda: len(times_s()) >= 2, 40)
+    first, second = times_s()[:2]
+    assert second - first > 2.0
+
+
 def test_camera_info_places_the_markers(graph, boxes_file):
     settings = {"detector.name": "file", "output.keypoint_score": 0.0}
     camera = Camera(graph, **settings, **{"detector.boxes_file": boxes_file})
