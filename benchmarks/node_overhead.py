@@ -387,12 +387,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--size", default="1280x720")
-    parser.add_argument("--trips", type=int, default=50, help="round trips; 0: none")
+    parser.add_argument(
+        "--trips", type=int, default=50, help=f"round trips, more than {SETTLING + 2}; 0: none"
+    )
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options, _ = parser.parse_known_args()
     if options.serve:
         serve(options.serve)
         return
+    if 0 < options.trips <= SETTLING + 2:
+        parser.error(f"--trips: {options.trips} leave too few after {SETTLING} that do not count")
     width, height = map(int, options.size.split("x"))
     bench = Bench()
     try:

@@ -124,6 +124,7 @@ class Calibration:
         self._report = report
         self._known: tuple | None = None
         self._camera: Camera | None = None
+        self._told: set[str] = set()  # two publishers may take turns
 
     def __call__(self, info: CameraInfo) -> Camera | None:
         """Return the camera, the same object as long as the messages say the same."""
@@ -136,7 +137,9 @@ class Calibration:
                 self._camera = read_camera(info)
             except ValueError as error:
                 self._camera = None
-                self._report(str(error))
+                if str(error) not in self._told:
+                    self._told.add(str(error))
+                    self._report(str(error))
         return self._camera
 
 

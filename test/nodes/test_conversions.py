@@ -158,6 +158,10 @@ def test_a_bad_camera_is_reported_once_and_costs_no_image(d):
     assert calibration(info("plumb_bob", [1, 2, 3, 4])).distortion.tolist() == [1, 2, 3, 4]
     assert calibration(info("plumb_bob", [1, 2])) is None
     assert len(reports) == 2
+    for _ in range(3):  # a good one and a bad one in turns
+        assert calibration(info()) is not None
+        assert calibration(info("plumb_bob", d)) is None
+    assert len(reports) == 2
 
 
 def test_a_camera_is_read_anew_only_when_something_of_it_changed():
