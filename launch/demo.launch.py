@@ -8,13 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import (
+    PythonLaunchDescriptionSource,
+    load_python_launch_file_as_module,
+)
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-FOLDER = Path(__file__).resolve().parent
+SHARE = Path(__file__).resolve().parents[1]
+POSE = load_python_launch_file_as_module(str(SHARE / "launch/pose.launch.py"))
 
 ARGUMENTS = {  # name: default, meaning; beside those of pose.launch.py
     "video": (None, "path of a video, or index of a webcam"),
@@ -27,12 +31,9 @@ def generate_launch_description() -> LaunchDescription:
     """Return what `ros2 launch` runs."""
     return LaunchDescription(
         [
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=meaning)
-                for name, (default, meaning) in ARGUMENTS.items()
-            ),
+            *POSE.declare(ARGUMENTS, booleans=("loop",)),
             # First, for it sets the environment in which images arrive.
-            IncludeLaunchDescription(PythonLaunchDescriptionSource(str(FOLDER / "pose.launch.py"))),
+            IncludeLaunchDescription(PythonLaunchDescriptionSource(POSE.__file__)),
             Node(
                 package="alphapose_ros",
                 executable="video_source",

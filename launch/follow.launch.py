@@ -10,36 +10,58 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
-from launch.conditions import IfCondition
-from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch import LaunchContext, LaunchDescription
+from launch.actions import IncludeLaunchDescription, OpaqueFunction
+from launch.launch_description_sources import (
+    PythonLaunchDescriptionSource,
+    load_python_launch_file_as_module,
+)
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
-FOLDER = Path(__file__).resolve().parent
-SHARE = FOLDER.parent
+SHARE = Path(__file__).resolve().parents[1]
+POSE = load_python_launch_file_as_module(str(SHARE / "launch/pose.launch.py"))
 
 ARGUMENTS = {  # name: default, meaning; beside those of pose.launch.py
-    "use_depth": ("true", "whether people are placed in metres"),
-    "target_frame": ("odom", "fixed frame in which the person's place is told, by TF"),
+    "use_depth": ("", "whether people are placed in metres; empty: true, or as params_file says"),
+    "target_frame": ("", "frame of the person's place, by TF; empty: odom, or as params_file says"),
     "target_file": ("", "where ~/enroll writes who is followed, and a restarted node finds them"),
     "gestures": ("false", "start gesture_node too: what people say with their hands"),
     "rviz_config": (str(SHARE / "rviz/pose_3d.rviz"), "layout of RViz"),
 }
+WANTED = {  # unless params_file says otherwise
+    "use_depth": ("lifting.name", "none", "true"),
+    "target_frame": ("target_frame", "", "odom"),
+}
+
+
+def start_gestures(context: LaunchContext) -> list[Node]:
+    """Return the gesture node where it is asked for."""
+    if LaunchConfiguration("gestures").perform(context) != "true":
+        return []
+    return [
+        Node(
+            package="alphapose_ros",
+            executable="gesture_node",
+            name="gesture_node",
+            namespace=LaunchConfiguration("namespace"),
+            output="screen",
+            parameters=[LaunchConfiguration("params_file"), *POSE.sim_time(context)],
+            arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+            respawn=LaunchConfiguration("use_respawn"),
+            respawn_delay=2.0,
+        )
+    ]
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return what `ros2 launch` runs."""
     return LaunchDescription(
         [
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=meaning)
-                for name, (default, meaning) in ARGUMENTS.items()
-            ),
+            *POSE.declare(ARGUMENTS, booleans=("use_depth", "gestures")),
+            OpaqueFunction(function=POSE.prefer, args=[WANTED]),
             IncludeLaunchDescription(
-                PythonLaunchDescriptionSource(str(FOLDER / "pose.launch.py")),
+                PythonLaunchDescriptionSource(POSE.__file__),
                 launch_arguments={
                     "use_depth": LaunchConfiguration("use_depth"),
                     "target_frame": LaunchConfiguration("target_frame"),
@@ -47,24 +69,7 @@ def generate_launch_description() -> LaunchDescription:
                     "rviz_config": LaunchConfiguration("rviz_config"),
                 }.items(),
             ),
-            Node(  # after the inclusion, whose arguments it shares
-                condition=IfCondition(LaunchConfiguration("gestures")),
-                package="alphapose_ros",
-                executable="gesture_node",
-                name="gesture_node",
-                namespace=LaunchConfiguration("namespace"),
-                output="screen",
-                parameters=[
-                    LaunchConfiguration("params_file"),
-                    {
-                        "use_sim_time": ParameterValue(
-                            LaunchConfiguration("use_sim_time"), value_type=bool
-                        )
-                    },
-                ],
-                arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
-                respawn=LaunchConfiguration("use_respawn"),
-                respawn_delay=2.0,
-            ),
+            # After the inclusion, whose arguments it shares.
+            OpaqueFunction(function=start_gestures),
         ]
     )

@@ -10,29 +10,31 @@ from __future__ import annotations
 from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.actions import IncludeLaunchDescription, OpaqueFunction
+from launch.launch_description_sources import (
+    PythonLaunchDescriptionSource,
+    load_python_launch_file_as_module,
+)
 from launch.substitutions import LaunchConfiguration
 
-FOLDER = Path(__file__).resolve().parent
-SHARE = FOLDER.parent
+SHARE = Path(__file__).resolve().parents[1]
+POSE = load_python_launch_file_as_module(str(SHARE / "launch/pose.launch.py"))
 
 ARGUMENTS = {  # name: default, meaning; beside those of pose.launch.py
-    "use_depth": ("true", "whether people are placed in metres"),
+    "use_depth": ("", "whether people are placed in metres; empty: true, or as params_file says"),
     "rviz_config": (str(SHARE / "rviz/pose_3d.rviz"), "layout of RViz"),
 }
+WANTED = {"use_depth": ("lifting.name", "none", "true")}  # unless params_file says otherwise
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return what `ros2 launch` runs."""
     return LaunchDescription(
         [
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=meaning)
-                for name, (default, meaning) in ARGUMENTS.items()
-            ),
+            *POSE.declare(ARGUMENTS, booleans=("use_depth",)),
+            OpaqueFunction(function=POSE.prefer, args=[WANTED]),
             IncludeLaunchDescription(
-                PythonLaunchDescriptionSource(str(FOLDER / "pose.launch.py")),
+                PythonLaunchDescriptionSource(POSE.__file__),
                 launch_arguments={
                     "use_depth": LaunchConfiguration("use_depth"),
                     "rviz_config": LaunchConfiguration("rviz_config"),

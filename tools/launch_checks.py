@@ -30,7 +30,11 @@ from alphapose_ros.config import Config, Rules, leaves
 from alphapose_ros.msg import PoseArray
 
 ROOT = Path(__file__).resolve().parents[1]
-PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+PROFILES = (
+    "FASTRTPS_DEFAULT_PROFILES_FILE",
+    "FASTDDS_DEFAULT_PROFILES_FILE",
+    "CYCLONEDDS_URI",
+)
 POSE, DEMO = "pose.launch.py", "demo.launch.py"
 RGBD, FOLLOW = "pose_rgbd.launch.py", "follow.launch.py"
 QUICK = {"device": "cpu", "threads": 1, "detector.name": "hog"}
@@ -44,6 +48,27 @@ REFUSED = {
     "use_tracking:=perhaps": "neither true nor false",
     "use_reid:=perhaps": "neither true nor false",
     "use_depth:=perhaps": "neither true nor false",
+    "use_respawn:=perhaps": "neither true nor false",
+    "use_sim_time:=perhaps": "neither true nor false",
+    "rviz:=maybe": "neither true nor false",
+    "log_level:=loud": "none of debug, info",
+    "image_transport:=theora": "none of raw, compressed",
+    "device:=gpu": "none of auto, cpu",
+    "params_file:=/none.yaml": "no such file",
+}
+ABOVE = """from launch import LaunchDescription
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+
+def generate_launch_description():
+    source = PythonLaunchDescriptionSource({file!r})
+    include = IncludeLaunchDescription(source, launch_arguments={arguments}.items())
+    return LaunchDescription([include])
+"""
+REFUSED_BY_OTHERS = {  # launch file: argument, what else must be given
+    FOLLOW: ("gestures:=maybe", {}),
+    DEMO: ("loop:=maybe", {"video": "0"}),
 }
 
 
@@ -221,6 +246,38 @@ def empty_arguments(bench: Bench) -> None:
         bench.check(f"{POSE} params_file", "all other values stay", not wrong, wrong)
 
 
+def handed_on_empty(bench: Bench) -> None:
+    """What a launch file above hands on empty has its default; the clock is as the file says."""
+    share = bench.folder / "install/alphapose_ros/share/alphapose_ros/launch"
+    above, kept = bench.folder / "above.launch.py", ("params_file", "namespace")
+    command = ["ros2", "launch", "alphapose_ros", POSE, "--show-args"]
+    shown = subprocess.check_output(command, text=True, timeout=PATIENCE_S)
+    names = sorted(set(re.findall(r"^\s+'(\w+)':", shown, re.MULTILINE)) - set(kept))
+    settings = bench.parameter_file(QUICK | {"autostart": True, "use_sim_time": True})
+    unmade = {"autostart": "false"}  # active in odom it needs TF
+    for file, node, arguments in (
+        (POSE, "/above/pose_node", {"params_file": str(settings), "namespace": "above"}),
+        (FOLLOW, "/pose_node", dict.fromkeys(["gestures", *kept], "") | unmade),
+        (DEMO, "/pose_node", dict.fromkeys(["loop", *kept], "") | {"video": "none.mp4"}),
+    ):
+        given = dict.fromkeys(names, "") | arguments
+        above.write_text(ABOVE.format(file=str(share / file), arguments=given))
+        with bench.launch(str(above)) as run:
+            if file != FOLLOW:
+                topic = node.replace("pose_node", "image")
+                active = run.says(WAITING + topic)
+                bench.check(f"{file} image_topic", f"empty: {topic}, active", active, run.said)
+            found = bench.parameters(node)
+            what, wanted = "empty: as params_file says", file == POSE
+            seen = found["use_sim_time"]
+            bench.check(f"{file} use_sim_time", what, seen is wanted, seen)
+            what, wanted = "empty: its default", "odom" if file == FOLLOW else ""
+            seen = found["target_frame"]
+            bench.check(f"{file} target_frame", what, seen == wanted, seen)
+            started = [name for name in ("rviz2", "gesture_node") if run.pids(name)]
+            bench.check(f"{file} rviz", "empty: not opened", not started, started)
+
+
 def switches_off(bench: Bench) -> None:
     """What can be switched off, and on where the file has it off."""
     file = bench.parameter_file(QUICK | {"autostart": False})
@@ -304,6 +361,25 @@ def depth(bench: Bench) -> None:
             right, seen = (then if arguments else default), found[parameter]
             what = f"{value if arguments else 'not given'}: {parameter} is {right!r}"
             bench.check(f"{FOLLOW} {name}", what, seen == right, seen)
+    said = {"autostart": False, "target_frame": "map", "lifting.name": "ground"}
+    own = {"params_file": bench.parameter_file(QUICK | said)}
+    copy = {"params_file": ROOT / "config/pose.yaml", "device": "cpu", "autostart": "false"}
+    for file, arguments, frame, lifting in (
+        (FOLLOW, own, "map", "ground"),
+        (FOLLOW, own | {"target_frame": "base_link", "use_depth": "true"}, "base_link", "auto"),
+        (FOLLOW, copy, "odom", "auto"),
+        (RGBD, own, "map", "ground"),
+        (RGBD, copy, "", "auto"),
+    ):
+        with bench.launch(file, **arguments):
+            found = bench.parameters("/pose_node")
+        for name, parameter, right in (
+            ("target_frame", "target_frame", frame),
+            ("use_depth", "lifting.name", lifting),
+        ):
+            what, seen = f"{parameter} is {right!r} beside params_file", found[parameter]
+            bench.check(f"{file} {name}", what, seen == right, seen)
+    settings = {"params_file": bench.parameter_file(QUICK | {"autostart": False})}
     for value, wanted in (("false", False), ("true", True)):
         given = {} if value == "false" else {"gestures": value, "namespace": "hands"}
         with bench.launch(FOLLOW, **settings, **given) as run:
@@ -335,6 +411,13 @@ def refusals(bench: Bench) -> None:
             refused = run.end() != 0 and f"{argument}: {reason}" in run.said
             bench.check(f"{POSE} {name}", f"{value}: refused, {reason}", refused, run.said)
             bench.check(f"{POSE} {name}", "and no node starts", not run.pids("pose_node"))
+    for file, (argument, others) in REFUSED_BY_OTHERS.items():
+        name, _, value = argument.partition(":=")
+        with bench.launch(file, **{name: value}, **others) as run:
+            until(run.has_ended)
+            refused = run.end() != 0 and f"{argument}: neither true nor false" in run.said
+            bench.check(f"{file} {name}", f"{value}: refused", refused, run.said)
+            bench.check(f"{file} {name}", "and no node starts", not run.pids("pose_node"))
 
 
 def demo(bench: Bench) -> None:
@@ -417,6 +500,7 @@ RUNS: tuple[Callable[[Bench], None], ...] = (
     defaults,
     names_and_topics,
     empty_arguments,
+    handed_on_empty,
     switches_off,
     respawn,
     rviz,
