@@ -7,9 +7,11 @@ the command line (``--set tracker.max_age_s=3``) and ROS parameters reach it. Al
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,11 @@ def _checked(name: str, value: Any, default: Any, rules: Rules) -> Any:
     if rules.low is not None and not rules.low <= value <= rules.high:
         raise ValueError(f"{name}: {value!r} is not in {rules.low} .. {rules.high}")
     return value
+
+
+def _check_frame(name: str, frame: str) -> None:
+    if frame.startswith("/"):
+        raise ValueError(f"{name}: {frame!r} begins with a slash, as no frame of TF does")
 
 
 @dataclass(frozen=True)
@@ -414,6 +421,18 @@ class TrackerConfig(Section):
     )
 
 
+def _encloses(corners: Sequence[tuple[float, float]]) -> bool:
+    """Whether anything lies in a polygon, of which what is enclosed twice is outside."""
+    sides = Counter(map(frozenset, pairwise((*corners, corners[0]))))
+    single = [side for side, times in sides.items() if times % 2 and len(side) == 2]
+    if not single:
+        return False
+    lone = frozenset().union(*single)
+    x0, y0 = min(lone)
+    x1, y1 = max(lone)  # on one line the farthest from it
+    return any(abs((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) > 1e-9 for x, y in lone)
+
+
 @dataclass(frozen=True)
 class FilterConfig(Section):
     """Whom a robot does not care for."""
@@ -441,7 +460,10 @@ class FilterConfig(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _ = self.corners  # checks them
+        if self.region.strip() and not _encloses(self.corners):
+            raise ValueError(
+                f"region: {self.region!r} has no area: its sides lie on one line, or on each other"
+            )
 
     @property
     def corners(self) -> tuple[tuple[float, float], ...]:
@@ -457,8 +479,6 @@ class FilterConfig(Section):
                 f"region: {self.region!r} is not three or more corners x,y x,y x,y of numbers "
                 "from 0 to 1, parts of the image's width and height"
             )
-        if pairs and len(set(corners)) < 3:
-            raise ValueError(f"region: {self.region!r} has no area: corners are equal")
         return corners
 
 
@@ -531,6 +551,13 @@ class LiftingConfig(Section):
         0.5, "How much the cutoff grows with speed [Hz per m/s]", low=0.0, high=100.0, live=True
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_range_m >= self.max_range_m:
+            raise ValueError(
+                f"min_range_m: {self.min_range_m:g} is not below max_range_m, {self.max_range_m:g}"
+            )
+
 
 @dataclass(frozen=True)
 class TargetConfig(Section):
@@ -577,6 +604,10 @@ class TargetConfig(Section):
         "Frame that TF shows where the target is, for as long as target/pose tells it; empty: none",
         live=True,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_frame("tf_frame", self.tf_frame)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from array import array as numbers
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,7 @@ from alphapose_ros.messages import (
     Dialect,
     poses_from_message,
     poses_to_message,
+    rows_in_poses,
     skeleton_to_message,
     tracks_from_message,
     tracks_to_message,
@@ -46,7 +47,9 @@ class Person(Record):
     embedding: np.ndarray | None = array("D", optional=True)  # unit length
 
 
-def to_numpy(message: Any, skeleton: Skeleton | None = None) -> Person | Poses | Tracks | Skeleton:
+def to_numpy(
+    message: Any, skeleton: Skeleton | None = None, *, poses: Any = None
+) -> Person | Poses | Tracks | Skeleton:
     """Read a message of this package.
 
     Args:
@@ -55,14 +58,20 @@ def to_numpy(message: Any, skeleton: Skeleton | None = None) -> Person | Poses |
         skeleton: what the keypoints are, where a publisher has a skeleton of its own:
             ``to_numpy()`` of its SkeletonDefinition. By default it is looked up by the
             ``skeleton_id`` of the message.
+        poses: the PoseArray of the same image, for a TrackedPersonArray whose ``detection_rows``
+            shall be rows of it.
 
     Returns:
         A Person, Poses, Tracks or Skeleton. Poses and Tracks have a row per person: see
-        alphapose_ros.frame. Arrays are read-only.
+        alphapose_ros.frame. Arrays are read-only. Without ``poses``, the ``detection_rows`` of
+        Tracks are -1 for those who are not seen in this image, and count the others 0, 1, ... in
+        the order of their detection_id: rows of the Poses only where everybody there is in a
+        track, as no message of tracks tells who is in none.
 
     Raises:
         TypeError: it is another message.
-        ValueError: the skeleton is unknown, or not that of the message.
+        ValueError: the skeleton is unknown, or not that of the message; an array has a wrong
+            length; ``poses`` are of another image.
     """
     name = type(message).__name__.rpartition("__")[2]  # in bags alphapose_ros__msg__PoseArray
     if name not in _READERS or "geometry_msgs" in type(message).__module__:
@@ -70,7 +79,12 @@ def to_numpy(message: Any, skeleton: Skeleton | None = None) -> Person | Poses |
             f"{type(message).__module__}.{type(message).__name__} is none of alphapose_ros.msg's "
             f"{', '.join(_READERS)}"
         )
-    return _READERS[name](message, skeleton)
+    record = _READERS[name](message, skeleton)
+    if poses is None:
+        return record
+    if not isinstance(record, Tracks):
+        raise TypeError(f"poses tell the rows of a TrackedPersonArray, not of a {name}")
+    return replace(record, detection_rows=rows_in_poses(message, poses))
 
 
 def from_numpy(
@@ -126,6 +140,10 @@ def _read_person(message: Any, skeleton: Skeleton | None) -> Person:
             f"{len(message.keypoints)} numbers are not the keypoints of {skeleton.id}, which has "
             f"{len(skeleton.names)}"
         )
+    for field in ("keypoints", "keypoints_3d"):
+        numbers_there = len(getattr(message, field))
+        if numbers_there % 3:
+            raise ValueError(f"{field} must have three numbers per keypoint, got {numbers_there}")
     return Person(
         keypoints=_floats(message.keypoints).reshape(-1, 3),
         box=from_xywh(_floats(message.bbox)),
@@ -149,6 +167,18 @@ def _read_tracks(message: Any, skeleton: Skeleton | None) -> Tracks:
 
 def _read_skeleton(message: Any, skeleton: Skeleton | None) -> Skeleton:
     names = tuple(message.keypoint_names)
+    groups = len(message.group_names)
+    highest = max(message.edges, default=-1)
+    if len(message.edges) % 2 or highest >= len(names):
+        raise ValueError(
+            f"edges of skeleton {message.id!r} must be pairs of rows of its {len(names)} "
+            f"keypoint_names, got {len(message.edges)} numbers up to {highest}"
+        )
+    if max(len(message.group_offsets), 1) != groups + 1:
+        raise ValueError(
+            f"group_offsets of skeleton {message.id!r} must be {groups + 1} for {groups} "
+            f"group_names, got {len(message.group_offsets)}"
+        )
     ends = np.asarray(message.edges, np.intp).reshape(-1, 2)
     bounds = pairwise([int(offset) for offset in message.group_offsets])
     return Skeleton(

@@ -186,7 +186,7 @@ def poses_from_message(message: Any, skeleton: Skeleton) -> Poses:
     """Read a PoseArray; columns in 3-D and embeddings are None where known of nobody.
 
     Raises:
-        ValueError: the message is of another skeleton.
+        ValueError: the message is of another skeleton, or an array has a wrong length.
     """
     if message.skeleton_id != skeleton.id:
         raise ValueError(f"poses are of skeleton {message.skeleton_id!r}, not {skeleton.id!r}")
@@ -199,15 +199,18 @@ def tracks_from_message(message: Any, skeleton: Skeleton) -> Tracks:
     Rows without keypoints get NaN NaN 0; columns in 3-D and embeddings are None where they are
     known of nobody, and NaN for those of whom they are not known.
 
+    ``detection_rows`` are -1 for those who are not seen in this image. Of the others the message
+    tells the order in the frame's Poses, but not who of these is in no track: they count 0, 1, ...
+    in that order. rows_in_poses() gives the rows themselves.
+
     Raises:
-        ValueError: the message is of another skeleton.
+        ValueError: the message is of another skeleton, or an array has a wrong length.
     """
     if message.skeleton_id != skeleton.id:
         raise ValueError(f"tracks are of skeleton {message.skeleton_id!r}, not {skeleton.id!r}")
     people = message.people
     if not people:
         return Tracks.empty(skeleton)
-    seen = [bool(len(person.pose.keypoints)) for person in people]
     return Tracks(
         poses=_poses_from([person.pose for person in people], skeleton),
         ids=[person.track_id for person in people],
@@ -215,12 +218,52 @@ def tracks_from_message(message: Any, skeleton: Skeleton) -> Tracks:
         ages_s=[_seconds(person.age) for person in people],
         unseen_s=[_seconds(person.time_since_update) for person in people],
         hits=[person.hits for person in people],
-        detection_rows=np.where(seen, np.cumsum(seen) - 1, -1),
+        detection_rows=_ranks(_detection_ids(people)),
         velocities_px=[person.velocity_2d for person in people],
-        person_ids=[int(person.person_id or -1) for person in people],
+        person_ids=[_person_id(person, index) for index, person in enumerate(people)],
         identity_scores=[person.identity_score for person in people],
         **_in_space(people),
     )
+
+
+def _person_id(person: Any, index: int) -> int:
+    """Return who it is, -1 where re-identification says nothing."""
+    try:
+        return int(person.person_id or -1)
+    except ValueError:
+        raise ValueError(
+            f"person_id of people[{index}] must be a whole number or empty, got "
+            f"{person.person_id!r}"
+        ) from None
+
+
+def rows_in_poses(tracks: Any, poses: Any) -> np.ndarray:
+    """Tell which row of a PoseArray each person of a TrackedPersonArray is; -1 where not seen.
+
+    Raises:
+        ValueError: the messages are of two images.
+    """
+    stamps = [(stamp.sec, stamp.nanosec) for stamp in (tracks.header.stamp, poses.header.stamp)]
+    rows = {person.detection_id: row for row, person in enumerate(poses.people)}
+    detection_ids = _detection_ids(tracks.people)
+    unknown = [one for one in detection_ids if one is not None and one not in rows]
+    if stamps[0] != stamps[1] or unknown:
+        why = f"detection_id {unknown[0]} is none of theirs" if unknown else "their stamps differ"
+        raise ValueError(f"poses are not of the image that the tracks are of: {why}")
+    return np.array([rows.get(one, -1) for one in detection_ids], np.int64)
+
+
+def _detection_ids(people: list[Any]) -> list[int | None]:
+    """Return who each tracked person is among the frame's poses, None where not seen."""
+    return [person.pose.detection_id if len(person.pose.keypoints) else None for person in people]
+
+
+def _ranks(detection_ids: list[int | None]) -> np.ndarray:
+    """Return the place of each in the order of the ids, from 0; -1 where there is none."""
+    seen = [row for row, one in enumerate(detection_ids) if one is not None]
+    ranks = np.full(len(detection_ids), -1)
+    ranks[sorted(seen, key=lambda row: detection_ids[row])] = np.arange(len(seen))
+    return ranks
 
 
 def _in_space(people: list[Any]) -> dict[str, Any]:
@@ -245,31 +288,39 @@ def _poses_from(people: list[Any], skeleton: Skeleton) -> Poses:
     if not people:
         return Poses.empty(skeleton)
     count = len(skeleton.names)
-    keypoints = _stacked([person.keypoints for person in people], 3 * count)
+    keypoints = _stacked(people, "keypoints", 3 * count)
     keypoints = keypoints.reshape(-1, count, 3)
     keypoints[..., 2][np.isnan(keypoints[..., 2])] = 0
-    lifted = [person.keypoints_3d for person in people]
-    embeddings = [person.embedding for person in people]
-    length = max(map(len, embeddings))
+    is_lifted = any(len(person.keypoints_3d) for person in people)
+    length = max(len(person.embedding) for person in people)
     return Poses(
         skeleton=skeleton,
         keypoints=keypoints,
         boxes=from_xywh(np.array([person.bbox for person in people], np.float32)),
         box_scores=[person.bbox_score for person in people],
         scores=[person.score for person in people],
-        embeddings=_stacked(embeddings, length) if length else None,
+        embeddings=_stacked(people, "embedding", length) if length else None,
         keypoints_3d=(
-            _stacked(lifted, 3 * count).reshape(-1, count, 3) if any(map(len, lifted)) else None
+            _stacked(people, "keypoints_3d", 3 * count).reshape(-1, count, 3) if is_lifted else None
         ),
     )
 
 
-def _stacked(rows: list[Any], length: int) -> np.ndarray:
-    """Return (N, length) float32, NaN where a row is empty."""
-    stacked = np.full((len(rows), length), np.nan, np.float32)
-    for into, row in zip(stacked, rows, strict=True):
+def _stacked(people: list[Any], name: str, length: int) -> np.ndarray:
+    """Return a field as (N, length) float32, NaN where it is empty.
+
+    Raises:
+        ValueError: somebody has another number of values.
+    """
+    stacked = np.full((len(people), length), np.nan, np.float32)
+    for index, person in enumerate(people):
+        row = getattr(person, name)
+        if len(row) not in (0, length):
+            raise ValueError(
+                f"{name} of people[{index}] must have {length} numbers or none, got {len(row)}"
+            )
         if len(row):
-            into[:] = row
+            stacked[index] = row
     return stacked
 
 

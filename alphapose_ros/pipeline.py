@@ -83,7 +83,7 @@ class Pipeline:
         self._find = find or self._detector
         self._filter = PeopleFilter(config.filter)
         self._estimator = build_estimator(config.pose, compute)
-        _check_fits(config, self._estimator.skeleton)
+        check_fits(config, self._estimator.skeleton)
         needs_looks = config.tracker.name == "msim"
         self._embedder = build_reid(config.reid, compute) if needs_looks else None
         space = self._embedder and EmbeddingSpace(
@@ -184,7 +184,7 @@ class Pipeline:
         self._tracker.keep()
 
     def reconfigure(self, config: Config) -> None:
-        """Take over changed live settings; call between two frames only."""
+        """Take over changed live settings, which check_fits() passed; between two frames only."""
         self._config = config
         if self._detector is not None:
             self._detector.config = config.detector
@@ -211,8 +211,12 @@ class Pipeline:
         )
 
 
-def _check_fits(config: Config, skeleton: Skeleton) -> None:
-    """Refuse a filter that nobody could pass."""
+def check_fits(config: Config, skeleton: Skeleton) -> None:
+    """Refuse a filter that nobody could pass; also for live settings, before they are taken over.
+
+    Raises:
+        ValueError: it wants more keypoints than the skeleton of the poses has.
+    """
     most, wanted = len(skeleton.names), config.filter.min_keypoints
     if wanted > most:
         raise ValueError(

@@ -11,8 +11,14 @@ import numpy as np
 # Read once, by the import: from 1.29 on ONNX Runtime else tells its makers of every network.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as failures
+try:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as failures
+except (ImportError, AttributeError, OSError, SystemError) as error:  # of a broken one, any
+    raise ValueError(
+        f"the networks need ONNX Runtime, which cannot be loaded ({error}): pip install "
+        "onnxruntime, or use runtime 'torch'"
+    ) from error
 
 UNREADABLE = (
     failures.Fail,

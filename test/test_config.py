@@ -80,6 +80,21 @@ def test_an_empty_file_gives_the_defaults(tmp_path):
     assert load_config(written(tmp_path, "")) == Config()
 
 
+def test_the_nearest_range_must_be_below_the_farthest():
+    refused = r"^lifting\.min_range_m: 10 is not below max_range_m, 10$"
+    with pytest.raises(ValueError, match=refused):
+        with_values(Config(), {"lifting.min_range_m": 10.0})
+    both = with_values(Config(), {"lifting.min_range_m": 10.0, "lifting.max_range_m": 10.5})
+    with pytest.raises(ValueError, match="min_range_m: 10 is not below max_range_m, 8"):
+        with_values(both, {"lifting.max_range_m": 8.0})
+
+
+def test_a_frame_of_tf_begins_with_no_slash():
+    with pytest.raises(ValueError, match=r"^target\.tf_frame: '/person' begins with a slash"):
+        with_values(Config(), {"target.tf_frame": "/person"})
+    assert with_values(Config(), {"target.tf_frame": "a/person"}).target.tf_frame == "a/person"
+
+
 def test_settings_by_name_leave_the_others():
     changed = with_values(Config(), {"tracker.max_age_s": 5.0, "device": "cpu"})
     assert changed.tracker == TrackerConfig(max_age_s=5.0)

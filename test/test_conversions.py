@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -117,6 +118,81 @@ def test_a_lost_person_is_a_row_of_nan_and_nothing_in_3d_is_none():
     assert found[found.states == TrackState.LOST].ids.tolist() == [6]
 
 
+def frame_of_four():
+    """Messages of one image: of four poses the second is in no track, and one track is lost."""
+    poses = some_poses(4)
+    tracks = some_tracks(4)
+    tracks = replace(
+        tracks, poses=poses[[3, 0, 1, 2]], states=[1, 1, 2, 1], detection_rows=[3, 0, -1, 2]
+    )
+    return (
+        through_the_wire(from_numpy(poses, PoseArray, HEADER, first_id=40)),
+        through_the_wire(from_numpy(tracks, TrackedPersonArray, HEADER, first_id=40)),
+    )
+
+
+def test_rows_of_tracked_people_are_those_of_the_poses_that_are_handed_over():
+    poses, tracks = frame_of_four()
+    found, all_there = to_numpy(tracks, poses=poses), to_numpy(poses)
+    assert found.detection_rows.tolist() == [3, 0, -1, 2]
+    seen = found[found.detection_rows >= 0]
+    np.testing.assert_array_equal(seen.poses.boxes, all_there.boxes[seen.detection_rows])
+    again = from_numpy(found, TrackedPersonArray, HEADER, first_id=poses.people[0].detection_id)
+    assert [one.pose.detection_id for one in again.people] == [43, 40, 0, 42]
+
+
+def test_rows_of_tracked_people_alone_are_their_order_among_the_poses():
+    _, tracks = frame_of_four()
+    assert to_numpy(tracks).detection_rows.tolist() == [2, 0, -1, 1]
+
+
+def test_rows_are_not_taken_from_the_poses_of_another_image():
+    poses, tracks = frame_of_four()
+    later = Header(frame_id="camera")
+    later.stamp.sec = 13
+    with pytest.raises(ValueError, match=r"not of the image .* are of: their stamps differ"):
+        to_numpy(tracks, poses=replaced(poses, header=later))
+    with pytest.raises(ValueError, match=r"not of the image .*: detection_id 43 is none of theirs"):
+        to_numpy(tracks, poses=replaced(poses, people=poses.people[:3]))
+    with pytest.raises(TypeError, match="rows of a TrackedPersonArray, not of a PoseArray"):
+        to_numpy(poses, poses=poses)
+    assert len(to_numpy(replaced(tracks, people=[]), poses=poses)) == 0
+
+
+def replaced(message, **values):
+    """A message with some fields changed."""
+    names = message.get_fields_and_field_types()
+    return type(message)(**{name: getattr(message, name) for name in names} | values)
+
+
+@pytest.mark.parametrize(
+    ("field", "length", "said"),
+    [
+        ("keypoints", 1, "keypoints of people[1] must have 51 numbers or none, got 1"),
+        ("keypoints", 48, "keypoints of people[1] must have 51 numbers or none, got 48"),
+        ("keypoints_3d", 50, "keypoints_3d of people[1] must have 51 numbers or none, got 50"),
+        ("embedding", 1, "embedding of people[1] must have 8 numbers or none, got 1"),
+        ("embedding", 4, "embedding of people[1] must have 8 numbers or none, got 4"),
+    ],
+)
+def test_arrays_of_a_wrong_length_are_refused_by_name(field, length, said):
+    poses = some_poses(3, embeddings=np.ones((3, 8)))
+    tracks = replace(some_tracks(3), poses=poses)
+    for record, message_class in ((poses, PoseArray), (tracks, TrackedPersonArray)):
+        message = from_numpy(record, message_class, HEADER)
+        setattr(getattr(message.people[1], "pose", message.people[1]), field, [1.0] * length)
+        with pytest.raises(ValueError, match=re.escape(said)):
+            to_numpy(message)
+
+
+@pytest.mark.parametrize("field", ["keypoints", "keypoints_3d"])
+def test_one_person_of_half_a_keypoint_is_refused(field):
+    message = from_numpy(some_poses(1), PoseArray, HEADER).people[0]
+    setattr(message, field, [1.0] * 50)
+    with pytest.raises(ValueError, match=f"^{field} must have three numbers per keypoint, got 50"):
+        to_numpy(message)
+
+
 def test_a_position_that_is_not_valid_is_nan():
     tracks = some_tracks(2, positions=[[1, 2, 3], [np.nan] * 3])
     message = from_numpy(tracks, TrackedPersonArray, HEADER)
@@ -175,6 +251,28 @@ def test_a_bare_skeleton_is_read():
     assert np.isnan(found.sigmas).all()
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"edges": [0]}, "edges of skeleton 'hand' .* of its 2 .* got 1 numbers up to 0"),
+        ({"edges": [0, 5]}, "edges of skeleton 'hand' .* got 2 numbers up to 5"),
+        ({"group_names": ["g"]}, "group_offsets of skeleton 'hand' must be 2 for 1 .* got 0"),
+        ({"group_offsets": [0, 2]}, "group_offsets of skeleton 'hand' must be 1 for 0 .* got 2"),
+    ],
+)
+def test_a_skeleton_that_does_not_fit_together_is_refused_by_name(values, said):
+    with pytest.raises(ValueError, match=said):
+        to_numpy(SkeletonDefinition(id="hand", keypoint_names=["wrist", "thumb"], **values))
+
+
+def test_a_person_id_of_another_publisher_that_is_no_number_is_refused_by_name():
+    message = from_numpy(some_tracks(), TrackedPersonArray, HEADER)
+    message.people[2].person_id = "alice"
+    said = r"person_id of people\[2\] must be a whole number or empty, got 'alice'"
+    with pytest.raises(ValueError, match=said):
+        to_numpy(message)
+
+
 def test_people_of_a_skeleton_of_the_publishers_own_are_read():
     own = replace(skeleton("coco_17"), id="mine")
     message = from_numpy(replace(some_poses(), skeleton=own), PoseArray, HEADER)
@@ -223,6 +321,9 @@ def test_messages_of_a_bag_are_read(root):
     found = to_numpy(in_bag)
     assert_same(replace(found, position_covariances=None), tracks)
     assert to_numpy(in_bag.people[0].pose).keypoints.shape == (17, 3)
+    poses, tracks = frame_of_four()
+    found = to_numpy(from_bag(tracks), poses=from_bag(poses))
+    assert found.detection_rows.tolist() == [3, 0, -1, 2]
     assert to_numpy(from_bag(from_numpy(skeleton("coco_17"), SkeletonDefinition))).id == "coco_17"
 
 

@@ -69,6 +69,8 @@ def test_sides_along_the_axes_and_in_either_order():
     "region",
     [
         *("0,0 1,1", "0,0", "0,0 1,0 0,0", "left", "0,0 1,0 a,b", "0 0 1 0 1 1", "0,0 1,0 1,1,1"),
+        *("0,0 0.5,0.5 1,1", "0,0 0.1,0.3 0.2,0.6 0.3,0.9", "0,0 1,0 0,0 0,1", "0,0 0,0 0,0"),
+        *("0,0 1,0 1,0 0,0 0,1 0,1 0,0 1,1 1,1", "0,0 1,0 0.5,0 0.5,1 0.5,0"),
         *("0,0 1,0 1,1.01", "0,0 1,0 -0.1,1", "0,0 1,0 1,nan", "0,0;1,0;1,1", "0, 0 1, 0 1, 1"),
     ],
 )
@@ -79,6 +81,16 @@ def test_a_region_that_is_none_is_refused_where_it_is_set(region, tmp_path):
     path.write_text(f"/**: {{ros__parameters: {{filter.region: '{region}'}}}}")
     with pytest.raises(ValueError, match="region"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    "region",
+    ["0,0 1,0 0,1 1,1", "0,0 0.01,0 0.01,0.01", "0,0 1,0 1,0 1,1", "0,0.5 1,0.5 1,0.4999"],
+)
+def test_a_region_with_any_area_is_taken_also_where_its_sides_cross(region):
+    corners = np.array(FilterConfig(region=region).corners)
+    points = np.random.default_rng(0).uniform(0, 1, (200_000, 2))
+    assert is_inside(points, corners).any()
 
 
 def test_regions_may_be_written_with_any_spaces():

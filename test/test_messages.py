@@ -16,6 +16,7 @@ from alphapose_ros.messages import (
     Dialect,
     poses_from_message,
     poses_to_message,
+    rows_in_poses,
     rows_of,
     skeleton_to_message,
     tracks_from_message,
@@ -165,6 +166,16 @@ def test_a_message_reads_back_as_the_record():
     np.testing.assert_allclose(read.poses.boxes, tracks.poses.boxes)
     for name in ("ids", "states", "hits", "person_ids", "velocities_px", "unseen_s"):
         np.testing.assert_allclose(getattr(read, name), getattr(tracks, name))
+
+
+def test_rows_among_the_poses_are_told_by_the_messages_of_both():
+    poses = poses_to_message(some_poses(), about(), RCLPY)
+    tracks = tracks_to_message(some_tracks(), about(), RCLPY)
+    assert rows_in_poses(tracks, poses).tolist() == [1, -1] == some_tracks().detection_rows.tolist()
+    assert tracks_from_message(tracks, BODY).detection_rows.tolist() == [0, -1]
+    tracks.people[0].pose.detection_id = 102
+    with pytest.raises(ValueError, match="detection_id 102 is none of theirs"):
+        rows_in_poses(tracks, poses)
 
 
 def in_space():

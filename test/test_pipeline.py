@@ -15,6 +15,7 @@ from alphapose_ros.boxes import iou
 from alphapose_ros.config import Config, with_values
 from alphapose_ros.devices import has_nvidia_driver
 from alphapose_ros.frame import Detections, TrackState
+from alphapose_ros.pipeline import check_fits
 
 
 def frame(stamp_s=0.0, image=None, index=0):
@@ -40,6 +41,12 @@ def test_a_filter_that_nobody_can_pass_is_refused():
     with pytest.raises(ValueError, match="min_keypoints is 137, but halpe_136 has 136"):
         Pipeline(config)
     Pipeline(with_values(Config(), {"filter.min_keypoints": 136}))
+
+
+def test_a_filter_that_nobody_can_pass_is_refused_before_it_comes(pipeline):
+    with pytest.raises(ValueError, match=r"filter\.min_keypoints is 137, but halpe_136 has 136"):
+        check_fits(with_values(Config(), {"filter.min_keypoints": 137}), pipeline.skeleton)
+    check_fits(with_values(Config(), {"filter.min_keypoints": 136}), pipeline.skeleton)
 
 
 def test_every_stage_is_timed(pipeline):

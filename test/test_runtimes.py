@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -95,3 +96,31 @@ def test_nothing_is_noted_about_networks_and_their_user(path, tmp_path):
 def test_who_wants_onnx_runtime_to_report_may():
     told = "import os, alphapose_ros.runtimes; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     assert python(told, ORT_DISABLE_TELEMETRY="0") == "0"
+
+
+BUILD = (  # what the node does on a processor; what else goes wrong ends in a traceback
+    "from alphapose_ros import Pipeline\nfrom alphapose_ros.config import Config, with_values\n"
+    "try:\n    Pipeline(with_values(Config(), {'device': 'cpu'}))\n"
+    "except ValueError as error:\n    print(error)"
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "content", "reason"),
+    [
+        ("onnxruntime.py", "raise ModuleNotFoundError('No module named onnxruntime')", "No module"),
+        ("onnxruntime.py", "raise ImportError('libstdc++.so.6: wrong')", r"libstdc\+\+"),
+        ("onnxruntime.py", "raise OSError('half a file')", "half a file"),
+        ("onnxruntime/__init__.py", "", r"onnxruntime\.capi"),
+    ],
+)
+def test_without_onnx_runtime_the_remedy_is_told(tmp_path, module, content, reason):
+    (tmp_path / module).parent.mkdir(exist_ok=True)
+    (tmp_path / module).write_text(content)
+    paths = os.pathsep.join([str(tmp_path), *sys.path])
+    told = python(BUILD, PYTHONPATH=paths)
+    assert re.fullmatch(
+        rf".* need ONNX Runtime, which cannot be loaded \(.*{reason}.*\): pip install onnxruntime, "
+        "or use runtime 'torch'",
+        told,
+    )

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,8 +30,11 @@ if TYPE_CHECKING:
 SLACK_S = 30.0  # beyond the listening, until the examination of ROS is broken off
 LONGEST_S = 600.0
 TAIL_LINES = 3
+HIGHEST_DOMAIN = 232  # beyond it there are no ports
 SIZE = (720, 1280)  # of the picture on which the networks are tried: height, width
 RUNS = 3
+NOT_LOADED = (ImportError, AttributeError, SystemError)  # what broken libraries raise
+RUNTIMES = ("onnxruntime", "torch")
 SEE_SETTINGS = (
     "`alphapose config` prints all settings, as --config takes them; --set takes their names"
 )
@@ -102,10 +107,37 @@ def examine_ros(topic: str, seconds: float, slack_s: float = SLACK_S) -> list[Fi
         return [*from_lines(_text(late.stdout)), Finding(FAIL, "ROS 2", text, remedy), _messages()]
     found = from_lines(_text(done.stdout))
     if done.returncode:
-        last = " | ".join(_text(done.stderr).splitlines()[-TAIL_LINES:])
-        text = f"the examination broke off with exit code {done.returncode}: {last}"
-        found.append(Finding(FAIL, "ROS 2", text, SOURCE_ROS))
+        besides = [one for one in _text(done.stdout).splitlines() if not one.startswith("{")]
+        said = _text(done.stderr).strip() or "\n".join(besides)  # some log to standard output
+        found.append(_judge_end(done.returncode, said, env))
     return [*found, _messages()]
+
+
+def _judge_end(code: int, said: str, env: Mapping[str, str]) -> Finding:
+    """Say why the examination broke off, as far as that is known."""
+    reason = _last_words(said)
+    domain, middleware = env.get("ROS_DOMAIN_ID", ""), env.get("RMW_IMPLEMENTATION", "")
+    text = f"the examination broke off with exit code {code}: {reason or 'it said nothing'}"
+    remedy = "See whether `ros2 topic list` works in this terminal"
+    if domain and not (re.fullmatch(r"[0-9]{1,9}", domain) and int(domain) <= HIGHEST_DOMAIN):
+        text = f"ROS_DOMAIN_ID is {domain!r}, not a number from 0 to {HIGHEST_DOMAIN}: {reason}"
+        remedy = "Unset ROS_DOMAIN_ID, or export the number that the camera's terminal has"
+    elif middleware and middleware in said:
+        text = f"RMW_IMPLEMENTATION is {middleware!r}, which is not to be had here: {reason}"
+        package = f"ros-{env.get('ROS_DISTRO') or 'jazzy'}-{middleware.replace('_', '-')}"
+        remedy = f"Unset RMW_IMPLEMENTATION here and for all nodes, or install {package}"
+    elif "ModuleNotFoundError" in reason or "ImportError" in reason:
+        remedy = SOURCE_ROS
+    return Finding(FAIL, "ROS 2", text, remedy)
+
+
+def _last_words(said: str) -> str:
+    """Return the end of what a program said: of a traceback, its exception."""
+    *_, end = re.sub(r"\x1b\[[0-9;]*m", "", said).rpartition("Traceback (most recent call last)")
+    lines = [line for line in end.splitlines() if line.strip(" \0^~")]
+    if end != said and "Traceback" in said:
+        lines = [line for line in lines[1:] if not line.startswith(" ")] or lines
+    return " | ".join(line.strip(" \0") for line in lines[-TAIL_LINES:])
 
 
 def _text(output: bytes | None) -> str:
@@ -143,7 +175,7 @@ def judge_device(config: Config) -> Finding:
     """Say on what networks will run, and whether something better lies idle."""
     from alphapose_ros.devices import has_nvidia_driver, has_torch, pick_compute
 
-    found = {name: _version(name) for name in ("onnxruntime", "torch")}
+    found = {name: _version(name) for name in RUNTIMES}
     try:
         compute = pick_compute(config.device, config.runtime, config.threads)
     except (ValueError, ImportError) as error:
@@ -223,7 +255,9 @@ def judge_networks(config: Config) -> Finding:
             begin_s = time.perf_counter()
             pipeline(Frame(image=picture, stamp_ns=index * 10**8, index=index))
             times_s.append(time.perf_counter() - begin_s)
-    except (ValueError, OSError) as error:  # its message says what to do
+    except (ValueError, OSError, ImportError) as error:  # its message says what to do
+        if isinstance(error, ImportError) or isinstance(error.__cause__, NOT_LOADED):
+            return _judge_import(error)
         return Finding(FAIL, "networks", str(error), "alphapose models verify")
     except Exception as error:  # noqa: BLE001  whatever breaks here is what was looked for
         text = f"{type(error).__name__}: {error}"
@@ -231,3 +265,17 @@ def judge_networks(config: Config) -> Finding:
     best_ms = 1e3 * min(times_s)
     text = f"load and run: {best_ms:.0f} ms for a 720p picture without people"
     return Finding(OK, "networks", text, values={"milliseconds": round(best_ms, 1)})
+
+
+def _judge_import(error: Exception) -> Finding:
+    """Say which program is broken or missing, after an import that failed."""
+    for name in RUNTIMES:
+        if find_spec(name) is None:
+            continue
+        try:
+            import_module(name)
+        except Exception as reason:  # noqa: BLE001  broken libraries raise whatever they like
+            text = f"{name} is installed, but does not load: {type(reason).__name__}: {reason}"
+            return Finding(FAIL, "networks", text, f"pip install --force-reinstall {name}")
+    text = f"{type(error).__name__}: {error}"
+    return Finding(FAIL, "networks", text, "Install the package and its requirements again")

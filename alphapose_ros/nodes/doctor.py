@@ -62,14 +62,13 @@ class Examination:
         seconds: to listen.
 
     Raises:
-        InvalidTopicNameException: ``topic`` is no name for a topic.
+        ValueError: ``topic`` is no name for a topic.
     """
 
     def __init__(self, node: Node, topic: str, seconds: float) -> None:
         self._node, self._topic, self._seconds = node, "", seconds
         if topic:
-            validate_topic_name(topic)
-            self._topic = node.resolve_topic_name(topic)
+            self._topic = _resolved(node, topic)
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
         self._reports, self._places = Reports(node), Places()
@@ -200,6 +199,20 @@ class Examination:
         self._info = info
 
 
+def _resolved(node: Node, topic: str) -> str:
+    """Return a topic's name in full.
+
+    Raises:
+        ValueError: it is no name for a topic.
+    """
+    try:
+        validate_topic_name(topic)
+        return node.resolve_topic_name(topic)
+    except (InvalidTopicNameException, ValueError, RuntimeError) as error:  # RCLError, the last
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{topic!r} is no name for a topic: {reason}") from error
+
+
 def examine(arguments: list[str] | None = None) -> None:
     """Examine what the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -220,9 +233,8 @@ def examine(arguments: list[str] | None = None) -> None:
 def _findings(node: Node, topic: str, seconds: float) -> Iterator[Finding]:
     try:
         examination = Examination(node, topic, seconds)
-    except InvalidTopicNameException as error:
-        text = f"{topic!r} is no name for a topic: {str(error).splitlines()[0]}"
-        yield Finding(FAIL, "publisher", text, "Name one of `ros2 topic list`")
+    except ValueError as error:
+        yield Finding(FAIL, "publisher", str(error), "Name one of `ros2 topic list`")
         return
     yield from examination.findings()
 

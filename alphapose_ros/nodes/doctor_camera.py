@@ -28,6 +28,16 @@ def info_topic(topic: str) -> str:
     return f"{topic.removesuffix(SUFFIX).rpartition('/')[0]}/camera_info"
 
 
+def info_topics(node: Node) -> list[str]:
+    """Return the topics on which CameraInfo is published."""
+    return [
+        topic
+        for topic, types in node.get_topic_names_and_types()
+        if INFO in types
+        and any(one.topic_type == INFO for one in node.get_publishers_info_by_topic(topic))
+    ]
+
+
 def judge_info(
     node: Node, topic: str, info: CameraInfo | None, picture: dict[str, object]
 ) -> Finding:
@@ -62,8 +72,7 @@ def _no_info(node: Node, topic: str) -> Finding:
     if node.count_publishers(topic):
         text = f"nothing came on {topic}, although it is offered"
         return Finding(WARN, "camera info", text, "See the log of the camera driver")
-    others = [name for name, types in node.get_topic_names_and_types() if INFO in types]
-    others = [name for name in others if node.count_publishers(name)]
+    others = info_topics(node)
     text = f"nobody publishes {topic}: people stay without a place in the room"
     if others:
         near = ", ".join(get_close_matches(topic, others, n=3, cutoff=0.0))

@@ -13,10 +13,11 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from alphapose_ros.images import read_image
 from alphapose_ros.io.findings import FAIL, OK, WARN, Finding
+from alphapose_ros.nodes.doctor_camera import info_topic
 from alphapose_ros.nodes.doctor_transport import full_name, shown_bytes
 from alphapose_ros.nodes.middleware import is_cyclone, room_for_images
 from alphapose_ros.nodes.reliability import shown, shown_profile
-from alphapose_ros.nodes.silence import COMPRESSED, RAW, SUFFIX
+from alphapose_ros.nodes.silence import COMPRESSED, RAW, SUFFIX, cameras
 
 KINDS = {RAW: Image, COMPRESSED: CompressedImage}
 COMPLETE, LOSSY = 0.9, 0.5  # shares of the images that arrive
@@ -51,14 +52,11 @@ class Heard:
 
 
 def image_topics(node: Node) -> dict[str, tuple[str, int]]:
-    """Return type and number of publishers of every topic on which images are published."""
-    topics = {}
-    for name, types in node.get_topic_names_and_types():
-        publishers = node.count_publishers(name)
-        for kind in KINDS:
-            if kind in types and publishers:
-                topics[name] = (kind, publishers)
-    return topics
+    """Return type and number of publishers of every topic on which cameras publish."""
+    return {
+        name: (publishers[0].topic_type, len(publishers))
+        for name, publishers in cameras(node).items()
+    }
 
 
 def judge_topics(topics: dict[str, tuple[str, int]]) -> list[Finding]:
@@ -97,7 +95,8 @@ def _nobody(topic: str, topics: dict[str, tuple[str, int]]) -> Finding:
     if topic + SUFFIX in topics:
         remedy = (
             f"It is published compressed only: alphapose doctor {topic}{SUFFIX}; "
-            f"pose node: image_transport:=compressed image_topic:={topic}"
+            f"pose node: image_transport:=compressed image_topic:={topic} "
+            f"camera_info_topic:={info_topic(topic)}"
         )
     elif topics:
         near = get_close_matches(topic, topics, n=3, cutoff=0.0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -16,14 +18,23 @@ from rclpy.node import Node
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from alphapose_ros.io.findings import FAIL, OK, WARN, Finding
-from alphapose_ros.nodes.doctor_camera import INFO, info_topic
+from alphapose_ros.nodes.doctor_camera import INFO, info_topic, info_topics
 from alphapose_ros.nodes.doctor_images import KINDS
-from alphapose_ros.nodes.doctor_transport import full_name, is_named
+from alphapose_ros.nodes.doctor_transport import full_name
 from alphapose_ros.nodes.reliability import is_compatible, shown_profile
-from alphapose_ros.nodes.silence import FITTING
+from alphapose_ros.nodes.silence import (
+    COMPRESSED,
+    FITTING,
+    RAW,
+    SUFFIX,
+    cameras,
+    is_pose_node,
+    services_of,
+)
 
 NAME = "pose_node"
-TRACKS = "alphapose_ros/msg/TrackedPersonArray"
+LAUNCH = "ros2 launch alphapose_ros pose.launch.py"
+DISABLED = "disabled by ~/enable"  # as a node says it of itself
 ANSWER_S = 2.0  # for a service
 STATES = {
     State.PRIMARY_STATE_UNCONFIGURED: "unconfigured",
@@ -60,17 +71,42 @@ class Reports:
 
 
 def pose_nodes(node: Node) -> list[str]:
-    """Return the full names of all pose nodes: by their name, or by what they publish."""
+    """Return the full names of all pose nodes: by their services, or by name where none is seen.
+
+    What a node publishes says nothing: filters and bags that are played publish tracks as well.
+    """
     found = {
         f"{space.rstrip('/')}/{name}"
         for name, space in node.get_node_names_and_namespaces()
-        if name == NAME
+        if is_pose_node(node, name, space) or (name == NAME and not services_of(node, name, space))
     }
-    for topic, types in node.get_topic_names_and_types():
-        if TRACKS in types:
-            told = node.get_publishers_info_by_topic(topic)
-            found |= {full_name(one) for one in told if is_named(one)}  # others cannot be asked
     return sorted(found)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The camera that was asked for, among those that there are."""
+
+    topic: str  # "" where none was
+    cameras: dict[str, list[TopicEndpointInfo]]  # who publishes, by topic
+    is_taken: bool = False  # some pose node listens to it
+
+    def is_heard_by(self, ears: dict[str, TopicEndpointInfo]) -> bool:
+        """Whether images of this camera come by one of ``ears``, be it in its other form."""
+        return any(
+            ear == self.topic or (ear in self.cameras and _camera(ear) == _camera(self.topic))
+            for ear in ears
+        )
+
+    def may_be_left_for(self, ears: dict[str, TopicEndpointInfo]) -> bool:
+        """Whether a node with ``ears`` has a camera, and nothing speaks for this one instead."""
+        has_camera = any(ear in self.cameras for ear in ears)
+        return has_camera and (self.is_taken or self.topic not in self.cameras)
+
+
+def _camera(topic: str) -> str:
+    """Return the topic of a camera's raw images."""
+    return topic.removesuffix(SUFFIX)
 
 
 def judge_nodes(node: Node, executor: Executor, topic: str, reports: Reports) -> list[Finding]:
@@ -78,18 +114,46 @@ def judge_nodes(node: Node, executor: Executor, topic: str, reports: Reports) ->
     names = pose_nodes(node)
     if not names:
         text = "none is seen"
-        camera = topic.removesuffix("/compressed") or "/camera/image_raw"
-        remedy = f"To start one: ros2 launch alphapose_ros pose.launch.py image_topic:={camera}"
-        return [Finding(OK, "pose node", text, remedy)]
+        way = _way(Asked(topic or "/camera/image_raw", cameras(node)))
+        command = "ros2 run alphapose_ros pose_node" if way.startswith("--ros-args") else LAUNCH
+        return [Finding(OK, "pose node", text, f"To start one: {command} {way}")]
     call = _caller(node, executor)
     found = []
+    there = Asked(topic, cameras(node))
+    is_taken = any(there.is_heard_by(_ears(node, name, set(KINDS))) for name in names)
+    asked = Asked(topic, there.cameras, is_taken)
     for name in names:
         state = _state(call, name)
         found.append(_judge_state(name, state))
         if state == "active":
-            found += _judge_input(node, name, topic)
-            found += _judge_reports(name, reports.of(name))
+            parts = reports.of(name)
+            found += _judge_input(node, name, asked, parts)
+            found += _judge_reports(name, parts)
     return found
+
+
+def _way(asked: Asked, ears: tuple[str, ...] = (), infos: tuple[str, ...] = ()) -> str:
+    """Return the arguments with which a pose node takes the camera asked for.
+
+    Args:
+        asked: the camera.
+        ears: where the node that is to do so listens for images by now.
+        infos: likewise, for CameraInfo.
+    """
+    publishers = asked.cameras.get(asked.topic, [])
+    types = {one.topic_type for one in publishers}
+    is_compressed = COMPRESSED in types or (not types and asked.topic.endswith(SUFFIX))
+    info = info_topic(asked.topic)
+    if is_compressed and not asked.topic.endswith(SUFFIX):  # the launch file cannot name it
+        way = f"--ros-args -p image_transport:=compressed -r image{SUFFIX}:={asked.topic}"
+        return way if info in infos else f"{way} -r camera_info:={info}"
+    words = []
+    if is_compressed:
+        words.append("image_transport:=compressed")
+    elif any(ear.endswith(SUFFIX) for ear in ears):
+        words.append("image_transport:=raw")
+    words.append(f"image_topic:={_camera(asked.topic) if is_compressed else asked.topic}")
+    return " ".join(words if info in infos else [*words, f"camera_info_topic:={info}"])
 
 
 Call = Callable[[type, str, Any], Any]
@@ -140,48 +204,85 @@ def _judge_state(name: str, state: str) -> Finding:
     return Finding(WARN, "pose node", f"{name} is {state}", remedy, values)
 
 
-def _judge_input(node: Node, name: str, topic: str) -> list[Finding]:
+def _judge_input(
+    node: Node, name: str, asked: Asked, parts: dict[str, DiagnosticStatus]
+) -> list[Finding]:
     """Judge where a node listens for images, and whether it can hear who publishes there."""
     ears = _ears(node, name, set(KINDS))
     if not ears:
-        return [Finding(FAIL, "its input", f"{name} listens to no images", "See its log")]
+        return [_judge_deafness(name, parts)]
     found = []
-    if topic and topic not in ears:
-        heard = ", ".join(ears)
-        text = f"{name} listens to {heard}, not to {topic}"
-        found.append(Finding(WARN, "its input", text, f"image_topic:={topic}, in the launch file"))
+    is_well_placed = not asked.topic or asked.is_heard_by(ears) or asked.may_be_left_for(ears)
+    infos = _ears(node, name, {INFO})
+    if not is_well_placed:
+        text = f"{name} listens to {', '.join(ears)}, not to {asked.topic}"
+        remedy = f"If it is to, start it with {_way(asked, tuple(ears), tuple(infos))}"
+        found.append(Finding(WARN, "its input", text, remedy))
     for heard, ear in ears.items():
-        deaf = [
-            one
-            for one in node.get_publishers_info_by_topic(heard)
-            if one.topic_type == ear.topic_type and not is_compatible(one, ear.qos_profile)
-        ]
-        found += [
-            Finding(
-                FAIL,
-                "its input",
-                f"{name} asks for {shown_profile(ear.qos_profile)} on {heard}, {full_name(one)} "
-                f"offers {shown_profile(one.qos_profile)}: no image comes through",
-                FITTING,
-            )
-            for one in deaf
-        ]
-        if not found:
+        unheard = _judge_publishers_of(node, name, heard, ear)
+        found += unheard
+        if is_well_placed and not unheard:
             text = f"{name} listens to {heard} ({shown_profile(ear.qos_profile)})"
+            if heard != asked.topic and _camera(heard) == _camera(asked.topic):
+                text += f": {'raw' if ear.topic_type == RAW else 'compressed'}, of the same camera"
             found.append(Finding(OK, "its input", text, values={"topic": heard}))
-    return found + _judge_info(node, name, topic)
+    its_own = [ear for ear in ears if ear in asked.cameras]
+    camera = its_own[0] if its_own else asked.topic or next(iter(ears))
+    return found + _judge_info(node, name, camera, tuple(infos))
 
 
-def _judge_info(node: Node, name: str, topic: str) -> list[Finding]:
-    """Judge where a node listens for CameraInfo, if nobody publishes it there."""
-    deaf = [one for one in _ears(node, name, {INFO}) if not node.count_publishers(one)]
+def _judge_deafness(name: str, parts: dict[str, DiagnosticStatus]) -> Finding:
+    """Judge an active node without a subscription of images: as a rule it is switched off."""
+    remedy = f'ros2 service call {name}/enable std_srvs/srv/SetBool "{{data: true}}"'
+    if not parts:
+        text = f"{name} listens to no images: perhaps {DISABLED}"
+        return Finding(WARN, "its input", text, remedy)
+    if any(status.message == DISABLED for status in parts.values()):
+        return Finding(WARN, "its input", f"{name} takes no images: {DISABLED}", remedy)
+    return Finding(FAIL, "its input", f"{name} listens to no images", "See its log")
+
+
+def _judge_publishers_of(
+    node: Node, name: str, heard: str, ear: TopicEndpointInfo
+) -> list[Finding]:
+    """Return what there is to say of publishers that a node cannot hear by ``ear``."""
+    return [
+        Finding(
+            FAIL,
+            "its input",
+            f"{name} asks for {shown_profile(ear.qos_profile)} on {heard}, {full_name(one)} "
+            f"offers {shown_profile(one.qos_profile)}: no image comes through",
+            FITTING,
+        )
+        for one in node.get_publishers_info_by_topic(heard)
+        if one.topic_type == ear.topic_type and not is_compatible(one, ear.qos_profile)
+    ]
+
+
+def _judge_info(node: Node, name: str, camera: str, infos: tuple[str, ...]) -> list[Finding]:
+    """Judge where a node listens for CameraInfo, if nobody publishes it there.
+
+    Args:
+        node: that sees the graph.
+        name: of the pose node.
+        camera: topic of the images that it takes, or is to take.
+        infos: where it listens for CameraInfo.
+    """
+    published = info_topics(node)
+    deaf = [info for info in infos if info not in published]
     if not deaf:
         return []
     text = f"{name} listens to {deaf[0]}, where nobody publishes CameraInfo"
-    there = info_topic(topic) if topic else ""
-    remedy = "camera_info_topic:=, in the launch file, as the camera driver names it"
-    if there and node.count_publishers(there):
-        remedy = f"camera_info_topic:={there}, in the launch file"
+    beside = info_topic(camera)
+    argument = "depth_camera_info_topic" if "depth" in deaf[0] else "camera_info_topic"
+    free = [topic for topic in published if topic not in infos]
+    if beside in free and "depth" not in deaf[0]:
+        remedy = f"{argument}:={beside}, in the launch file"
+    elif free:
+        near = get_close_matches(deaf[0], free, n=1, cutoff=0.0)[0]
+        remedy = f"Have the driver publish it there; or, if of this camera, {argument}:={near}"
+    else:
+        remedy = "Have the camera driver publish it there"
     return [Finding(WARN, "its camera info", text, remedy)]
 
 

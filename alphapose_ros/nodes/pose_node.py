@@ -42,7 +42,7 @@ from alphapose_ros.nodes.transitions import (
     survive_wrong_requests,
 )
 from alphapose_ros.nodes.worker import Worker
-from alphapose_ros.pipeline import Pipeline
+from alphapose_ros.pipeline import Pipeline, check_fits
 from alphapose_ros.srv import SetTarget
 from alphapose_ros.tracking.ids import Ids
 
@@ -138,6 +138,8 @@ class PoseNode(LifecycleNode):
         return self._config.autostart
 
     def _accept(self, config: Config) -> None:
+        if self._pipeline is not None and fixed(config) == fixed(self._built):
+            check_fits(config, self._pipeline.skeleton)
         with self._telling:  # whoever hears that privacy is on sees no face after that
             self._config = config  # the worker takes it over before its next frame
 

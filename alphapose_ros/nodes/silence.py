@@ -14,11 +14,47 @@ from alphapose_ros.nodes.reliability import is_compatible, shown_profile
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 SUFFIX = "/compressed"
 NAMED = 3  # topics, at most
+MARKS = {  # services by which our pose nodes are known among all others
+    "change_state": "lifecycle_msgs/srv/ChangeState",
+    "set_target": "alphapose_ros/srv/SetTarget",
+}
 FITTING = (  # the remedy for a mismatch; process_every_frame and overrides come before the choice
     "Let the publisher be reliable (of bags: `ros2 bag play --qos-profile-overrides-path`), or ask "
     "for less: image_reliability auto, process_every_frame false, and no qos_overrides that say "
     "otherwise"
 )
+
+
+def cameras(node: Node) -> dict[str, list[TopicEndpointInfo]]:
+    """Return who publishes images on which topic; pictures that pose nodes draw are left out."""
+    found = {}
+    for topic, types in node.get_topic_names_and_types():
+        if not {RAW, COMPRESSED}.intersection(types):
+            continue
+        publishers = [
+            one
+            for one in node.get_publishers_info_by_topic(topic)
+            if one.topic_type in (RAW, COMPRESSED)  # topics also have the types of subscribers
+            and not is_pose_node(node, one.node_name, one.node_namespace)
+        ]
+        if publishers:
+            found[topic] = publishers
+    return found
+
+
+def is_pose_node(node: Node, name: str, namespace: str) -> bool:
+    """Whether a node has the services of our pose nodes, as far as ``node`` sees."""
+    services = services_of(node, name, namespace)
+    own = f"{namespace.rstrip('/')}/{name}"
+    return all(kind in services.get(f"{own}/{service}", ()) for service, kind in MARKS.items())
+
+
+def services_of(node: Node, name: str, namespace: str) -> dict[str, list[str]]:
+    """Return the types of a node's services by their full names; nothing of unknown nodes."""
+    try:
+        return dict(node.get_service_names_and_types_by_node(name, namespace))
+    except RuntimeError:  # RCLError: its name has not come yet, or it has just ended
+        return {}
 
 
 def reason_of_silence(
@@ -36,7 +72,7 @@ def reason_of_silence(
     publishers = node.get_publishers_info_by_topic(topic)
     count = f"{len(publishers)} publisher{'' if len(publishers) == 1 else 's'} there"
     if not publishers:
-        return f"{count}. Remap `{name}` to the camera's topic{_near(node, topic, name)}"
+        return f"{count}. Remap `{name}` to the camera's topic{_near(node, topic, type_name, name)}"
     ours = [one for one in publishers if one.topic_type == type_name]
     if not ours:
         others = ", ".join(sorted({one.topic_type for one in publishers}))
@@ -74,28 +110,34 @@ def _other_type(topic: str, found: str, name: str) -> str:
     return "Remap `image` to a topic of images"
 
 
-def _near(node: Node, topic: str, input_name: str) -> str:
-    """Return how to remap an input to the existing topics most like ``topic``; "" if none is."""
+def _near(node: Node, topic: str, asked: str, input_name: str) -> str:
+    """Return how to remap an input to the existing topics most like ``topic``; "" if none is.
+
+    Args:
+        node: the subscriber.
+        topic: in full.
+        asked: the type of the messages that it takes.
+        input_name: the name of the input.
+    """
     own = (node.get_name(), node.get_namespace())
     takes = {RAW, COMPRESSED} if input_name == "image" else {RAW}
     candidates = []
-    for name, types in node.get_topic_names_and_types():
-        if not takes.intersection(types):
-            continue
-        publishers = node.get_publishers_info_by_topic(name)
-        if any((one.node_name, one.node_namespace) != own for one in publishers):
+    for name, publishers in cameras(node).items():
+        others = [one for one in publishers if (one.node_name, one.node_namespace) != own]
+        types = takes.intersection(one.topic_type for one in others)
+        if types:
             candidates.append((name, COMPRESSED if RAW not in types else RAW))
     if not candidates:
-        return "; no other node publishes images on any topic"
+        return "; no other node publishes images on any topic: start the camera driver"
     candidates.sort(key=lambda one: -SequenceMatcher(None, topic, one[0]).ratio())
-    ways = ", ".join(f"`{_way(*candidate, input_name)}`" for candidate in candidates[:NAMED])
+    ways = ", ".join(f"`{_way(*candidate, asked, input_name)}`" for candidate in candidates[:NAMED])
     return f": {ways}"
 
 
-def _way(topic: str, type_name: str, name: str) -> str:
-    """Return the arguments with which the node receives from ``topic``."""
+def _way(topic: str, type_name: str, asked: str, name: str) -> str:
+    """Return the arguments with which a node that takes ``asked`` receives from ``topic``."""
     if type_name == RAW:
-        return f"-r {name}:={topic}"
+        return f"-r {name}:={topic}" + (" -p image_transport:=raw" if asked == COMPRESSED else "")
     if topic.endswith(SUFFIX):
         return f"-r image:={topic.removesuffix(SUFFIX)} -p image_transport:=compressed"
     return f"-r image{SUFFIX}:={topic} -p image_transport:=compressed"

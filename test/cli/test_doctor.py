@@ -102,6 +102,54 @@ def test_an_examination_that_breaks_off_is_told_with_its_last_words(python):
     assert "exit code 3: no middleware" in found[1].text
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words", "remedy"),
+    [
+        ("ROS_DOMAIN_ID", "300", "'300', not a number from 0 to 232", "ROS_DOMAIN_ID, or export"),
+        ("ROS_DOMAIN_ID", "abc", "'abc', not a number from 0 to 232", "ROS_DOMAIN_ID, or export"),
+        ("RMW_IMPLEMENTATION", "rmw_none_cpp", "'rmw_none_cpp', which is", "-rmw-none-cpp"),
+    ],
+)
+def test_an_environment_with_which_ros_cannot_begin_is_told(
+    monkeypatch, name, value, words, remedy
+):
+    monkeypatch.setenv(name, value)
+    found = doctor.examine_ros("", 0.1)[0]
+    assert found.level == FAIL
+    assert f"{name} is {words}" in found.text
+    assert remedy in found.remedy
+    assert "Source ROS" not in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("one\ntwo\n\n   \n", "one | two"),
+        ("1\n2\n3\n4\n", "2 | 3 | 4"),
+        ("\x1b[31;1mall is red\x1b[m\n\0", "all is red"),
+        (
+            "before\nTraceback (most recent call last):\n  File 1\n    f()\n    ^^^\n"
+            "OSError: no disk\n",
+            "OSError: no disk",
+        ),
+        ("", ""),
+    ],
+)
+def test_the_last_words_say_why(said, reason):
+    assert doctor._last_words(said) == reason
+
+
+def test_only_where_something_is_not_installed_ros_is_to_be_sourced():
+    gone = doctor._judge_end(1, "Traceback (most recent call last)\nImportError: librcl.so", {})
+    assert gone.remedy == doctor.SOURCE_ROS
+    assert "ros2 topic list" in doctor._judge_end(-11, "", {"ROS_DOMAIN_ID": "232"}).remedy
+
+
+def test_what_is_said_on_standard_output_is_shown_where_there_is_nothing_else(python):
+    python(f"echo '{to_line(GOOD)}'; echo no ports; exit 1")
+    assert doctor.examine_ros("", 0.1)[1].text.endswith("exit code 1: no ports")
+
+
 def test_the_topic_and_the_time_are_handed_on(python):
     python('printf \'{"level": "OK", "subject": "asked", "text": "%s"}\' "$*"')
     asked = doctor.examine_ros("/image", 2.5)[0]
@@ -211,6 +259,27 @@ def test_networks_that_break_in_an_unheard_of_way_are_a_finding(monkeypatch):
     monkeypatch.setattr(pipeline, "Pipeline", broken)
     found = doctor.judge_networks(Config())
     assert (found.level, found.text) == (FAIL, "NameError: no driver")
+
+
+def test_a_runtime_that_is_there_but_broken_is_told_with_the_reason(tmp_path):
+    (tmp_path / "onnxruntime").mkdir()
+    broken = tmp_path / "onnxruntime/__init__.py"
+    broken.write_text("raise ImportError('libgomp.so.1: cannot open shared object file')")
+    code = (
+        "from alphapose_ros.cli import doctor; from alphapose_ros.config import Config\n"
+        "from alphapose_ros.io.findings import to_line\n"
+        "print(to_line(doctor.judge_networks(Config())))"
+    )
+    path = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))
+    env = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
+    assert found["level"] == FAIL
+    assert "onnxruntime is installed, but does not load" in found["text"]
+    assert "libgomp.so.1" in found["text"]
+    assert found["remedy"] == "pip install --force-reinstall onnxruntime"
 
 
 def test_only_weights_that_are_used_are_looked_at():

@@ -15,23 +15,27 @@ import numpy as np
 import pytest
 import rclpy
 from geometry_msgs.msg import TransformStamped
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
+from std_srvs.srv import SetBool
 
 from alphapose_ros.io.findings import FAIL, LEVELS, OK, WARN
+from alphapose_ros.msg import TrackedPersonArray
 from alphapose_ros.nodes import (
     doctor,
     doctor_camera,
     doctor_images,
     doctor_pose_node,
     doctor_transport,
+    silence,
 )
 from alphapose_ros.nodes.doctor_images import Heard
 from alphapose_ros.nodes.middleware import is_fast_dds
+from alphapose_ros.srv import SetTarget
 
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 CAMERAS = Path(__file__).with_name("fake_camera_for_doctor.py")
@@ -150,7 +154,8 @@ def spinning(keeper):
 
     def spin(node):
         executor.add_node(node)
-        thread.start()
+        if not thread.is_alive():
+            thread.start()
 
     thread = threading.Thread(target=executor.spin, daemon=True)
     yield spin
@@ -286,12 +291,35 @@ def test_without_a_topic_all_with_images_are_listed(cameras, findings):
     assert len(listed) == len(KINDS) - 1
 
 
-def test_what_is_no_topic_is_told(keeper):
+@pytest.mark.parametrize("topic", ["/a camera", "camera//x", "/1a", "camera/", "{a"])
+def test_what_is_no_topic_is_told(keeper, topic):
     node = rclpy.create_node("doctor_under_test", context=keeper.context)
-    (found,) = doctor._findings(node, "/a camera", 1.0)
+    (found,) = doctor._findings(node, topic, 1.0)
     node.destroy_node()
     assert found.level == FAIL
-    assert "'/a camera' is no name for a topic" in found.text
+    assert f"{topic!r} is no name for a topic" in found.text
+    assert found.remedy == "Name one of `ros2 topic list`"
+
+
+def test_losses_are_counted_as_dds_reports_them(keeper, monkeypatch):
+    """It tells of all since the beginning, with every report."""
+    node = rclpy.create_node("doctor_under_test", context=keeper.context)
+    examination = doctor.Examination(node, "/plain/image", 0.01)
+    given = []
+    create = node.create_subscription
+
+    def create_subscription(*arguments, event_callbacks=None):
+        given.append(event_callbacks)
+        return create(*arguments)
+
+    def spin(seconds):
+        for total, change in ((3, 3), (7, 4)):
+            given[-1].message_lost(SimpleNamespace(total_count=total, total_count_change=change))
+
+    monkeypatch.setattr(node, "create_subscription", create_subscription)
+    monkeypatch.setattr(examination, "_spin", spin)
+    assert examination._listen(Image, ReliabilityPolicy.BEST_EFFORT).lost == 7
+    node.destroy_node()
 
 
 @pytest.mark.parametrize("kind", ["nodes", "topics"])
@@ -308,7 +336,8 @@ def test_it_waits_until_nothing_more_appears(keeper, monkeypatch, kind):
         node.get_node_names_and_namespaces = lambda: names[: next(looks)]
     else:
         node.get_topic_names_and_types = lambda: topics[: next(looks)]
-        node.count_publishers = lambda topic: int(topic == "/late/image")
+        late = {"/late/image": [endpoint(silence.RAW, "late")]}
+        node.get_publishers_info_by_topic = lambda topic: late.get(topic, [])
     found = {one.subject: one for one in doctor.Examination(node, "", 0.01).findings()}
     node.destroy_node()
     if kind == "nodes":
@@ -336,9 +365,25 @@ def test_the_time_of_a_bag_is_recognised_by_the_clock(keeper, examine, spinning)
 
         follows = [Parameter("use_sim_time", value=True)]
         node = rclpy.create_node("pose_node", context=keeper.context, parameter_overrides=follows)
+        serve(node)
         spinning(node)
         found = examine("/bag/image", until=having("stamps", OK))["stamps"]
         assert "as in the pose node" in found.text
+
+
+def serve(node, state=State.PRIMARY_STATE_ACTIVE):
+    """Have a node answer as a pose node does."""
+
+    def on_get_state(request, response):
+        response.current_state.id = state
+        return response
+
+    def refuse(request, response):
+        return response
+
+    node.create_service(GetState, "~/get_state", on_get_state)
+    node.create_service(ChangeState, "~/change_state", refuse)
+    node.create_service(SetTarget, "~/set_target", refuse)
 
 
 def has_clock(found):
@@ -400,17 +445,225 @@ def test_a_pose_node_is_found_with_its_state_its_input_and_its_health(graph, exa
     graph.node.destroy_publisher(infos)
 
 
-def test_a_pose_node_is_one_only_once_its_name_has_come():
-    def publisher(name):
-        return SimpleNamespace(node_name=name, node_namespace="/front")
+def test_a_pose_node_that_is_switched_off_is_no_failure(graph, examine, tmp_path):
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text("[]")
+    graph.start("pose_node", **{"detector.name": "file", "detector.boxes_file": boxes})
+    examine("/image", seconds=0.3, until=having("pose node", OK))
+    client = graph.node.create_client(SetBool, "pose_node/enable")
+    graph.spin_until(client.service_is_ready, 60.0)
+    graph.spin_until(lambda: call(graph, client, SetBool.Request(data=False)).success, 60.0)
+    found = examine("/image", seconds=1.2, until=having("its health", OK, "its camera info"))
+    assert found["its input"].level == WARN
+    assert found["its input"].text == "/pose_node takes no images: disabled by ~/enable"
+    assert "ros2 service call /pose_node/enable std_srvs/srv/SetBool" in found["its input"].remedy
+    assert "{data: true}" in found["its input"].remedy
 
-    publishers = [publisher("eyes"), publisher(doctor_transport.UNNAMED)]
+
+def call(graph, client, request):
+    future = client.call_async(request)
+    graph.spin_until(future.done, 60.0)
+    return future.result()
+
+
+def test_without_a_word_of_it_a_node_without_input_may_be_switched_off():
+    found = doctor_pose_node._judge_deafness("/pose_node", {})
+    assert (found.level, "perhaps disabled by ~/enable" in found.text) == (WARN, True)
+    status = SimpleNamespace(message="no image on /image for 5 s")
+    assert doctor_pose_node._judge_deafness("/pose_node", {"input": status}).level == FAIL
+
+
+def test_who_publishes_tracks_is_no_pose_node_for_that(keeper, findings):
+    """Such as a filter, or a bag that is played."""
+    node = rclpy.create_node("people_filter", context=keeper.context)
+    node.create_publisher(TrackedPersonArray, "/near/tracks", 1)
+    for _ in range(TRIALS):
+        found = findings("", 0.3)
+        told = [one for one in found if "pose node" in one.subject or "people" in one.text]
+        assert [one.text for one in told] == ["none is seen"]
+        if keeper.count_publishers("/near/tracks"):
+            break
+    node.destroy_node()
+
+
+def services(*names, kind="alphapose_ros/srv/SetTarget"):
+    """Stand in for the services of a node, or of one whose name has not come."""
+    if not names:
+        raise RuntimeError("unknown")
+    kinds = {"change_state": "lifecycle_msgs/srv/ChangeState", "set_target": kind}
+    return [(f"/front/{name}", [kinds[name.rpartition("/")[2]]]) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "is_one"),
+    [
+        ("eyes", ["eyes/change_state", "eyes/set_target"], True),
+        ("eyes", ["eyes/change_state"], False),
+        ("eyes", ["eyes/set_target"], False),
+        ("eyes", ["other/change_state", "other/set_target"], False),
+        ("eyes", [], False),
+        ("pose_node", [], True),  # as far as can be told
+        ("pose_node", ["pose_node/change_state"], False),  # of another package
+    ],
+)
+def test_a_pose_node_is_known_by_its_services(name, seen, is_one):
     node = SimpleNamespace(
-        get_node_names_and_namespaces=lambda: [("other", "/")],
-        get_topic_names_and_types=lambda: [("/front/tracks", [doctor_pose_node.TRACKS])],
-        get_publishers_info_by_topic=lambda topic: publishers,
+        get_node_names_and_namespaces=lambda: [(name, "/front")],
+        get_service_names_and_types_by_node=lambda name, namespace: services(*seen),
     )
-    assert doctor_pose_node.pose_nodes(node) == ["/front/eyes"]
+    assert doctor_pose_node.pose_nodes(node) == ([f"/front/{name}"] if is_one else [])
+
+
+@pytest.fixture
+def pose_node(keeper, spinning):
+    """Have a node listen and draw as a pose node does, where it is told to."""
+    node = rclpy.create_node("eyes", context=keeper.context)
+    serve(node)
+    node.create_publisher(Image, "/eyes/overlay", 1)
+
+    def listen(topic, info, kind=Image):
+        node.create_subscription(kind, topic, print, BEST_EFFORT)
+        node.create_subscription(CameraInfo, info, print, BEST_EFFORT)
+        spinning(node)
+
+    return listen
+
+
+def inputs(findings, topic, until):
+    """Return what is told of the inputs of pose nodes, the worst, once that is complete."""
+    for _ in range(TRIALS):
+        found = [one for one in findings(topic, 0.1) if one.subject.startswith("its ")]
+        found.sort(key=lambda one: LEVELS.index(one.level))
+        told = {one.subject: one for one in found if one.subject != "its health"}
+        if "its input" in told and until(told):
+            return told
+    raise AssertionError(f"never as it should be: {told}")
+
+
+def test_a_node_of_another_camera_is_told_how_to_take_a_compressed_one(
+    cameras, findings, pose_node
+):
+    pose_node("/nobody/image", "/nobody/camera_info")
+    told = inputs(findings, "/compressed/image/compressed", always)["its input"]
+    assert told.level == WARN
+    assert told.remedy == (
+        "If it is to, start it with image_transport:=compressed image_topic:=/compressed/image "
+        "camera_info_topic:=/compressed/camera_info"
+    )
+
+
+def test_a_node_that_takes_compressed_images_is_told_how_to_take_raw_ones(
+    cameras, findings, pose_node
+):
+    pose_node("/nobody/image/compressed", "/plain/camera_info", CompressedImage)
+    told = inputs(findings, "/plain/image", lambda told: "its camera info" not in told)["its input"]
+    assert told.remedy.endswith("with image_transport:=raw image_topic:=/plain/image")
+
+
+def test_the_other_form_of_the_same_camera_is_no_other_camera(cameras, findings, pose_node, keeper):
+    pose_node("/plain/image", "/plain/camera_info")
+    jpegs = keeper.create_publisher(CompressedImage, "/plain/image/compressed", 1)
+    told = inputs(findings, "/plain/image/compressed", lambda told: len(told) == 1)["its input"]
+    keeper.destroy_publisher(jpegs)
+    assert (told.level, told.remedy) == (OK, "")
+    assert told.text.endswith(
+        "listens to /plain/image (best_effort, volatile): raw, of the same camera"
+    )
+
+
+def test_a_node_is_left_with_its_own_camera_where_another_node_has_this_one(
+    cameras, findings, pose_node, keeper, spinning
+):
+    pose_node("/small/image", "/small/camera_info")
+    found = inputs(findings, "/plain/image", always)["its input"]
+    assert found.level == WARN  # nobody has this one
+    assert "listens to /small/image, not to /plain/image" in found.text
+    other = rclpy.create_node("other_eyes", context=keeper.context)
+    serve(other)
+    other.create_subscription(Image, "/plain/image", print, BEST_EFFORT)
+    spinning(other)
+    inputs(findings, "/plain/image", lambda told: told["its input"].level == OK)
+
+
+@pytest.mark.parametrize(
+    ("ear", "topic", "is_taken", "may_stay"),
+    [
+        ("/rear/image", "/front/image", True, True),
+        ("/rear/image", "/front/image", False, False),
+        ("/rear/image", "/nowhere", False, True),  # no better one
+        ("/nobody/image", "/front/image", True, False),
+        ("/nobody/image", "/nowhere", False, False),
+    ],
+)
+def test_when_a_node_is_left_with_its_camera(ear, topic, is_taken, may_stay):
+    there = {"/front/image": [], "/rear/image": []}
+    asked = doctor_pose_node.Asked(topic, there, is_taken)
+    assert asked.may_be_left_for({ear: None}) == may_stay
+
+
+def test_the_camera_info_beside_the_images_is_named(cameras, findings, pose_node):
+    pose_node("/plain/image", "/elsewhere/infos")
+    found = inputs(findings, "", lambda told: len(told) == 2)["its camera info"]
+    assert found.remedy == "camera_info_topic:=/plain/camera_info, in the launch file"
+
+
+def test_no_camera_info_is_named_where_there_is_none(graph, monkeypatch):
+    told = doctor_pose_node._judge_info(graph.node, "/eyes", "/a/image", ("/a/camera_info",))
+    assert told[0].remedy == "Have the camera driver publish it there"
+    monkeypatch.setattr(doctor_pose_node, "info_topics", lambda node: ["/a/info", "/b/info"])
+    told = doctor_pose_node._judge_info(graph.node, "/eyes", "/a/image", ("/a/infos",))
+    assert told[0].remedy.endswith("or, if of this camera, camera_info_topic:=/a/info")
+
+
+def test_a_compressed_topic_without_the_suffix_is_remapped_itself():
+    jpegs = [SimpleNamespace(topic_type=silence.COMPRESSED)]
+    way = doctor_pose_node._way(doctor_pose_node.Asked("/cam/jpeg", {"/cam/jpeg": jpegs}))
+    assert way == (
+        "--ros-args -p image_transport:=compressed -r image/compressed:=/cam/jpeg "
+        "-r camera_info:=/cam/camera_info"
+    )
+
+
+def test_what_pose_nodes_draw_is_no_camera(graph, keeper, cameras, findings, pose_node):
+    pose_node("/plain/image", "/plain/camera_info")
+    inputs(findings, "", lambda told: len(told) == 1)
+    topics = doctor_images.image_topics(keeper)
+    assert "/plain/image" in topics
+    assert keeper.count_publishers("/eyes/overlay") == 1
+    assert "/eyes/overlay" not in topics
+    (found,) = doctor_images.judge_publishers("/eyes/overlayy", [], topics)
+    assert "/eyes/overlay" not in found.remedy
+    asked = QoSProfile(depth=1)
+    told = silence.reason_of_silence(keeper, "/eyes/overlayy", silence.RAW, asked)
+    assert "`-r image:=/" in told
+    assert "/eyes/overlay`" not in told
+
+
+def endpoint(kind, name):
+    return SimpleNamespace(topic_type=kind, node_name=name, node_namespace="/")
+
+
+def test_only_what_is_published_makes_a_topic_one_of_images():
+    """Who listens to images on a topic of words, or of nobody, says nothing of it."""
+    words = "std_msgs/msg/String"
+    publishers = {"/words": [endpoint(words, "talker")], "/nobody": []}
+    publishers["/camera"] = [endpoint(silence.RAW, "camera"), endpoint(words, "talker")]
+    node = SimpleNamespace(
+        get_name=lambda: "listener",
+        get_namespace=lambda: "/",
+        get_topic_names_and_types=lambda: [(name, [words, silence.RAW]) for name in publishers],
+        get_publishers_info_by_topic=lambda topic: publishers.get(topic, []),
+        get_service_names_and_types_by_node=lambda name, namespace: [],
+    )
+    assert doctor_images.image_topics(node) == {"/camera": (silence.RAW, 1)}
+    asked = QoSProfile(depth=1)
+    told = silence.reason_of_silence(node, "/words_", silence.RAW, asked)
+    assert told.endswith("to the camera's topic: `-r image:=/camera`")
+    del publishers["/camera"]
+    told = silence.reason_of_silence(node, "/words_", silence.RAW, asked)
+    assert told.endswith("publishes images on any topic: start the camera driver")
+    (found,) = doctor_images.judge_topics(doctor_images.image_topics(node))
+    assert "Start the camera driver" in found.remedy
 
 
 # Judgements
@@ -476,6 +729,16 @@ def test_the_place_of_the_camera_is_followed_to_the_root():
     assert doctor_camera.chain_of("lens", parents) == ["lens", "head", "base", "odom"]
     assert doctor_camera.chain_of("lens", {"lens": "head", "head": "lens"}) == ["lens", "head"]
     assert doctor_camera.chain_of("other", parents) == ["other"]
+
+
+def test_transforms_are_read_from_child_to_parent():
+    def transform(child, parent):
+        return SimpleNamespace(child_frame_id=child, header=SimpleNamespace(frame_id=parent))
+
+    places = doctor_camera.Places()
+    places.add(SimpleNamespace(transforms=[transform("lens", "head"), transform("head", "base")]))
+    places.add(SimpleNamespace(transforms=[transform("base", "odom")]))
+    assert places.parents == {"lens": "head", "head": "base", "base": "odom"}
 
 
 class OneTransformPublisher:

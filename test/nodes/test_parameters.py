@@ -138,6 +138,13 @@ def test_overrides_of_nothing_are_told_once_the_node_listens(graph):
     assert "/tracks.publisher.depth overrides nothing: only what is received can be" in told[1]
 
 
+def test_a_filter_that_nobody_can_pass_is_refused_while_the_node_is_active(settings):
+    most, more = settings.set(filter__min_keypoints=17), settings.set(filter__min_keypoints=18)
+    assert most[0].successful
+    assert not more[0].successful
+    assert "17" in more[0].reason
+
+
 def test_a_parameter_without_a_name_is_refused(settings):
     (result,) = settings.set(**{"": 1})
     assert not result.successful
