@@ -356,6 +356,21 @@ def test_a_node_that_cannot_be_activated_stays_inactive_and_recovers(graph, idle
     graph.spin_until(idle.answered)
 
 
+def test_what_could_not_be_done_is_told_until_the_node_is_cleaned_up_or_ends(graph):
+    deaf = Stand(graph, "-p", "qos_overrides./image.subscription.depth:=-1", autostart=False)
+
+    def tells(level, message):
+        graph.spin_until(lambda: message in deaf.status("input").message)
+        assert deaf.status("input").level == level
+
+    assert not deaf.change(*UP)
+    tells(DiagnosticStatus.ERROR, "cannot be activated")
+    assert deaf.change(Transition.TRANSITION_CLEANUP)
+    tells(DiagnosticStatus.OK, "unconfigured")
+    assert deaf.change(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+    tells(DiagnosticStatus.OK, "finalized")
+
+
 def test_transitions_that_do_not_fit_are_refused_and_survived(graph, idle):
     assert not idle.change(Transition.TRANSITION_DEACTIVATE)
     assert idle.state == "unconfigured"
