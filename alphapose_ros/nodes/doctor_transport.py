@@ -15,6 +15,7 @@ from rclpy.utilities import get_rmw_implementation_identifier
 from alphapose_ros.io.findings import FAIL, OK, WARN, Finding
 from alphapose_ros.nodes.middleware import (
     CYCLONE_URI,
+    PROFILE_NAMES,
     UNITS,
     is_cyclone,
     is_fast_dds,
@@ -31,7 +32,6 @@ VGA_BYTES = 3 * 640 * 480  # a small raw image
 UDP_BYTES = 65536  # largest datagram
 SPREAD = 2.0  # an image may be so much larger than what waits: it is read while it comes
 PLENTY_BYTES = 16 * 2**20  # to wait, for images of up to 4K
-PROFILE_NAMES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # Fast DDS 2, 3
 TRANSPORTS = "FASTDDS_BUILTIN_TRANSPORTS"
 RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 UNNAMED = "_NODE_NAME_UNKNOWN_"  # of rmw_dds_common

@@ -10,6 +10,7 @@ from rclpy.utilities import get_rmw_implementation_identifier
 
 from alphapose_ros.files import share
 
+PROFILE_NAMES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # Fast DDS 2, 3
 CYCLONE_URI = "CYCLONEDDS_URI"
 CYCLONE_BYTES = 2**20  # that CycloneDDS as shipped asks the kernel for
 RECEIVE_LIMIT = Path("/proc/sys/net/core/rmem_max")
@@ -31,17 +32,14 @@ def is_cyclone() -> bool:
 
 def profiles() -> dict[str, str]:
     """Return the environment variables that give images room, whatever the middleware."""
+    cyclone = share("config/cyclonedds_images.xml").as_uri()
     fast_dds = str(share("config/fastdds_images.xml"))
-    return {
-        "FASTRTPS_DEFAULT_PROFILES_FILE": fast_dds,  # of Fast DDS 2
-        "FASTDDS_DEFAULT_PROFILES_FILE": fast_dds,  # of Fast DDS 3
-        CYCLONE_URI: share("config/cyclonedds_images.xml").as_uri(),
-    }
+    return dict.fromkeys(PROFILE_NAMES, fast_dds) | {CYCLONE_URI: cyclone}
 
 
 def setting() -> str:
     """Return the environment variable, with its value, that gives images room here; "" if none."""
-    name = CYCLONE_URI if is_cyclone() else "FASTRTPS_DEFAULT_PROFILES_FILE"
+    name = CYCLONE_URI if is_cyclone() else PROFILE_NAMES[0]
     return f"{name}={profiles()[name]}" if is_cyclone() or is_fast_dds() else ""
 
 
