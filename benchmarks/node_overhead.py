@@ -8,10 +8,10 @@
    `tracks`. Each is a process of its own; they take turns, image by image. From sending to the
    answer's arrival; medians, and 95 % intervals of the differences of pairs (by the sign test).
 2. Time of building and serialising the messages of 20 people of 136 keypoints.
-3. Round trips through the lifecycle with images flowing: the slope of the memory over all but the
-   first ten, with its 95 % interval, threads and open files; of the pose node with its real
-   pipeline, with one that does nothing, and of a bare node that makes and destroys as many
-   publishers.
+3. Round trips through the lifecycle with images flowing: the slope of the memory over the last 40,
+   with its 95 % interval, threads and open files; of the pose node with its real pipeline, with one
+   that does nothing, and of a bare node that makes and destroys as many publishers; and by how much
+   more the pose node grows than the bare one.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
-from scipy.stats import binom, linregress, t
+from scipy.stats import binom
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header, String
+from trend import slope_interval
 
 from alphapose_ros.frame import Poses, Tracks, TrackState
 from alphapose_ros.messages import About, poses_to_message, tracks_to_message
@@ -64,7 +65,8 @@ NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 BODY = skeleton("halpe_136")
 PEOPLE = 20
 WARM_UP = 20  # images and messages that are not counted
-SETTLING = 10  # round trips that are not counted
+TRIPS = 90  # round trips
+COUNTED = 40  # of them, the last; before, memory settles
 START_S = 60.0
 PERIOD_S = 0.04  # of images
 STAMP_SEC = slice(4, 8)  # of a serialised message that begins with a header
@@ -318,21 +320,6 @@ def usage(pid: int) -> tuple[int, int, int]:
     return int(fields["RssAnon"].split()[0]), int(fields["Threads"]), files
 
 
-def slope_interval(values: np.ndarray) -> tuple[float, float]:
-    """Return the slope and half its 95 % interval, for values that hang together.
-
-    Of n values of which each is correlated with the next by r, n (1 - r) / (1 + r) are independent.
-    """
-    n = len(values)
-    line = linregress(np.arange(n), values)
-    left = values - line.intercept - line.slope * np.arange(n)
-    if not left.any():
-        return float(line.slope), 0.0
-    r = np.clip(np.corrcoef(left[1:], left[:-1])[0, 1], 0, 0.99)
-    free = max(n * (1 - r) / (1 + r) - 2, 1.0)
-    return float(line.slope), float(t.ppf(0.975, free) * line.stderr * np.sqrt((n - 2) / free))
-
-
 def round_trips(bench: Bench, kind: str, trips: int) -> list[tuple[int, int, int]]:
     """Take a node up and down; return its usage after each round trip."""
     options = ("-p", "autostart:=false", "-r", f"__node:={kind}", "--disable-rosout-logs")
@@ -382,21 +369,37 @@ def report_latencies(found: dict[str, np.ndarray]) -> None:
         print(f"{row}{added:>20.2f}{f'{low:.2f} .. {high:.2f}':>18}{share:>8}")
 
 
+def report_round_trips(bench: Bench, trips: int) -> None:
+    """Print what grows over round trips, and by how much more in the pose node than a bare one."""
+    slopes = {}
+    for kind, name in ROUND_TRIPS.items():
+        used = np.array(round_trips(bench, kind, trips))[-COUNTED:]
+        slope, half = slopes[kind] = slope_interval(used[:, 0])
+        spread = [f"{low} .. {high}" for low, high in zip(used.min(0), used.max(0), strict=True)]
+        print(
+            f"\n{name}, last {COUNTED} of {trips} round trips: {slope:+.2f} +- {half:.2f} kB each; "
+            f"memory {spread[0]} kB, threads {spread[1]}, files {spread[2]}"
+        )
+    slope, bare_slope = slopes["real"][0], slopes["bare"][0]
+    half = np.hypot(slopes["real"][1], slopes["bare"][1])
+    print(f"\npose node over bare node: {slope - bare_slope:+.2f} +- {half:.2f} kB each")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--size", default="1280x720")
     parser.add_argument(
-        "--trips", type=int, default=50, help=f"round trips, more than {SETTLING + 2}; 0: none"
+        "--trips", type=int, default=TRIPS, help=f"round trips, {COUNTED} at least; 0: none"
     )
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options, _ = parser.parse_known_args()
     if options.serve:
         serve(options.serve)
         return
-    if 0 < options.trips <= SETTLING + 2:
-        parser.error(f"--trips: {options.trips} leave too few after {SETTLING} that do not count")
+    if 0 < options.trips < COUNTED:
+        parser.error(f"--trips: {options.trips} are too few, {COUNTED} count")
     width, height = map(int, options.size.split("x"))
     bench = Bench()
     try:
@@ -406,17 +409,8 @@ def main() -> None:
         print(f"\nmessages of {PEOPLE} people x {len(BODY.names)} keypoints [ms]")
         for name, duration in (*times.items(), ("in all", sum(times.values()))):
             print(f"{name:<22}{duration:>10.3f}")
-        for kind, name in ROUND_TRIPS.items() if options.trips else ():
-            used = np.array(round_trips(bench, kind, options.trips))[SETTLING:]
-            slope, half = slope_interval(used[:, 0])
-            spread = [
-                f"{low} .. {high}" for low, high in zip(used.min(0), used.max(0), strict=True)
-            ]
-            print(
-                f"\n{name}, last {len(used)} of {options.trips} round trips: "
-                f"{slope:+.2f} +- {half:.2f} kB each; memory {spread[0]} kB, "
-                f"threads {spread[1]}, files {spread[2]}"
-            )
+        if options.trips:
+            report_round_trips(bench, options.trips)
     finally:
         bench.end()
         rclpy.try_shutdown()

@@ -19,10 +19,13 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from scipy.stats import linregress, t
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import Marker, MarkerArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from trend import slope_interval
 
 from alphapose_ros.memory import give_back_memory
 from alphapose_ros.msg import PoseArray, TrackedPersonArray
@@ -205,30 +208,6 @@ def usage(pid):
     fields = dict(line.split(":", 1) for line in lines)
     files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
     return int(fields["VmRSS"].split()[0]), int(fields["Threads"]), files
-
-
-def slope_interval(values):
-    """Return the slope of a series and half its 95 % interval.
-
-    What is left over of a process's memory hangs together from one value to the next, so there are
-    fewer independent values than values: n (1 - r) / (1 + r), with r from one to the next.
-    """
-    n = len(values)
-    line = linregress(np.arange(n), values)
-    left = values - line.intercept - line.slope * np.arange(n)
-    if not left.any():
-        return line.slope, 0.0
-    r = np.clip(np.corrcoef(left[1:], left[:-1])[0, 1], 0, 0.99)
-    free = max(n * (1 - r) / (1 + r) - 2, 1.0)
-    return line.slope, t.ppf(0.975, free) * line.stderr * np.sqrt((n - 2) / free)
-
-
-def test_the_interval_of_a_slope_holds_what_it_should():
-    noise = np.random.default_rng(0).normal(size=40)
-    for true in (0.0, 1.0):
-        slope, half = slope_interval(true * np.arange(40) + noise)
-        assert abs(slope - true) <= half < 0.1
-    assert slope_interval(np.full(40, 7.0)) == (0, 0)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux's /proc")
