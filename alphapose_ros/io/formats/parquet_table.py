@@ -184,5 +184,4 @@ def _array(column: list | np.ndarray, field: pa.Field) -> pa.Array:
     if pa.types.is_string(field.type):
         return pa.array([word(field.name, value) or None for value in column], pa.string())
     is_empty = np.isnan(column)
-    numbers = np.where(is_empty, 0, column).astype(field.type.to_pandas_dtype())
-    return pa.array(numbers, field.type, mask=is_empty)
+    return pa.array(np.where(is_empty, 0, column), mask=is_empty).cast(field.type)
