@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -20,11 +19,10 @@ from alphapose_ros.lifting.camera import register, scaled
 from alphapose_ros.lifting.resizing import resized
 from alphapose_ros.nodes.conversions import Calibration, to_ns
 from alphapose_ros.nodes.image_subscription import ImageSubscription
+from alphapose_ros.nodes.info_subscription import InfoSubscription
 from alphapose_ros.nodes.pairing import Pairing
 from alphapose_ros.nodes.reception import Arrival, DepthArrival
 from alphapose_ros.nodes.reliability import overridden_policies
-from alphapose_ros.nodes.silence import reason_of_silence
-from alphapose_ros.nodes.topics import TOPICS
 
 BY_DEPTH = ("depth", "auto")  # what lifting.name is where depth is taken
 ENOUGH = 10  # images, until the share of those that found depth is judged
@@ -64,7 +62,7 @@ class DepthReception:
         config: Config,
         has_room: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._node, self._lifting = node, config.lifting
+        self._node, self._lifting, self._has_room = node, config.lifting, has_room
         self._pairing = Pairing(
             lambda arrival, depth: take(arrival._replace(depth=depth)),
             slop_s=config.lifting.slop_s,
@@ -78,12 +76,9 @@ class DepthReception:
         self._camera_info: CameraInfo | None = None
         self.topic = node.resolve_topic_name("depth")
         info_topic = node.resolve_topic_name("depth_camera_info")
-        info_overrides = overridden_policies(node, info_topic)  # first: it may raise
+        overridden_policies(node, info_topic)  # first: it may raise
         self._images = ImageSubscription(node, Image, self.topic, self._on_depth, config, has_room)
-        self._infos = node.create_subscription(
-            *(CameraInfo, info_topic, self._on_info, TOPICS["depth_camera_info"].qos),
-            qos_overriding_options=QoSOverridingOptions(info_overrides),
-        )
+        self._infos = InfoSubscription(node, info_topic, self._on_info)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands still
         period_s = max(config.lifting.wait_s / 2, SHORTEST_S)
         self._timer = node.create_timer(period_s, self._pairing.expire, clock=steady)
@@ -109,22 +104,20 @@ class DepthReception:
         """Receive nothing more; what waits is dropped."""
         self._node.destroy_timer(self._timer)
         self._images.stop()
-        self._node.destroy_subscription(self._infos)
+        self._infos.stop()
         self._pairing.reset()
 
     def problem(self, timeout_s: float) -> str:
         """Return what seems to be wrong with depth, and the remedy; "" if nothing does."""
-        silent_s = time.monotonic() - self._last_s
+        if not self._has_room():
+            self._last_s = time.monotonic()  # images wait, nothing is silent
+        counts, silent_s = self.counts, time.monotonic() - self._last_s
         if silent_s > timeout_s:
-            images = self._images
-            reason = reason_of_silence(
-                self._node, self.topic, images.type_name, images.qos, name="depth"
-            )
+            self._judged, self._verdict = (counts.paired, counts.without_depth), ""
             return (
                 f"no depth image on {self.topic} for {silent_s:.0f} s, people have no positions by "
-                f"depth; {reason}"
+                f"depth; {self._images.reason_of_silence('depth')}"
             )
-        counts = self.counts
         paired, alone = counts.paired - self._judged[0], counts.without_depth - self._judged[1]
         if paired + alone >= ENOUGH:
             self._judged = (counts.paired, counts.without_depth)

@@ -31,7 +31,13 @@ from alphapose_ros.nodes.doctor_images import (
     judge_stamps,
     judge_topics,
 )
-from alphapose_ros.nodes.doctor_pose_node import Reports, judge_nodes, pose_nodes, uses_sim_time
+from alphapose_ros.nodes.doctor_pose_node import (
+    Reports,
+    judge_nodes,
+    judge_overlay,
+    pose_nodes,
+    uses_sim_time,
+)
 from alphapose_ros.nodes.doctor_transport import (
     is_named,
     judge_middleware,
@@ -84,6 +90,10 @@ class Examination:
         yield judge_settings(os.environ)
         yield judge_space()
         self._wait_for_the_graph()
+        overlay = judge_overlay(self._node, self._topic) if self._topic else None
+        if overlay is not None:
+            yield overlay
+            self._topic = ""  # which leaves a look round
         if self._topic:
             yield from self._examine_camera()
         else:

@@ -75,8 +75,9 @@ def _no_info(node: Node, topic: str) -> Finding:
     others = info_topics(node)
     text = f"nobody publishes {topic}: people stay without a place in the room"
     if others:
-        near = ", ".join(get_close_matches(topic, others, n=3, cutoff=0.0))
-        return Finding(WARN, "camera info", text, f"camera_info_topic:={near}, or publish it there")
+        near = get_close_matches(topic, others, n=1, cutoff=0.0)[0]
+        remedy = f"Have the driver publish it; or, if of this camera, camera_info_topic:={near}"
+        return Finding(WARN, "camera info", text, remedy)
     return Finding(WARN, "camera info", text, "Have the camera driver publish it")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -25,7 +26,12 @@ FEW = 3  # images, from which no rate can be told
 OLD_S = 0.5  # age at arrival from which robots suffer
 FUTURE_S = 0.005
 OTHER_TIME_S = 60.0  # age from which the stamps are of another clock
+START = (
+    "Start the camera driver; set the same ROS_DOMAIN_ID, RMW_IMPLEMENTATION and discovery range "
+    "here"
+)
 SEE_CAMERA = "See the camera's exposure, its USB or network link, and the load of the machine"
+UNREADABLE = "Have the driver send what can be read: the pose node refuses these images as well"
 CLOCKS = "synchronise the clocks of both machines (chrony)"
 REPLAY = "Play bags with `ros2 bag play --clock` and start the nodes with use_sim_time:=true"
 
@@ -63,8 +69,7 @@ def judge_topics(topics: dict[str, tuple[str, int]]) -> list[Finding]:
     """List the topics with images."""
     if not topics:
         text = "nobody publishes images that can be seen from here"
-        remedy = "Start the camera driver; set the same ROS_DOMAIN_ID and RMW_IMPLEMENTATION here"
-        return [Finding(WARN, "images", text, remedy)]
+        return [Finding(WARN, "images", text, START)]
     return [
         Finding(
             *(OK, "images", f"{name}  {kind}  {_counted(count)}"),
@@ -98,15 +103,17 @@ def _nobody(topic: str, topics: dict[str, tuple[str, int]]) -> Finding:
             f"pose node: image_transport:=compressed image_topic:={topic} "
             f"camera_info_topic:={info_topic(topic)}"
         )
-    elif topics:
-        near = get_close_matches(topic, topics, n=3, cutoff=0.0)
-        remedy = f"There are images on {', '.join(near)}: name one of these"
     else:
-        remedy = (
-            "No images anywhere: start the camera driver; set the same ROS_DOMAIN_ID and "
-            "RMW_IMPLEMENTATION here"
-        )
+        remedy = images_elsewhere(topic, topics)
     return Finding(FAIL, "publisher", text, remedy)
+
+
+def images_elsewhere(topic: str, topics: Collection[str]) -> str:
+    """Return which of ``topics``, all those with images, may be meant by ``topic``."""
+    if topics:
+        near = get_close_matches(topic, topics, n=3, cutoff=0.0)
+        return f"There are images on {', '.join(near)}: name one of these"
+    return f"No images anywhere. {START}"
 
 
 def _publisher(one: TopicEndpointInfo) -> Finding:
@@ -225,7 +232,8 @@ def _other_time(heard: Heard, age_s: float, values: dict[str, object]) -> Findin
     where = f"{shown_time(abs(age_s))} in the {'past' if age_s > 0 else 'future'}"
     if heard.clock_ns is not None:
         behind_s = (heard.clock_ns - heard.stamps_ns[-1]) / 1e9
-        text = f"stamps are {where}, {1e3 * behind_s:.0f} ms before /clock"
+        side = "before" if behind_s >= 0 else "after"
+        text = f"stamps are {where}, {shown_time(abs(behind_s))} {side} /clock"
         if abs(behind_s) < OTHER_TIME_S:
             remedy = "Start all nodes with use_sim_time:=true"
             return Finding(WARN, "stamps", text, remedy, values)
@@ -235,11 +243,11 @@ def _other_time(heard: Heard, age_s: float, values: dict[str, object]) -> Findin
 
 
 def shown_time(seconds: float) -> str:
-    """Return a long time as one reads it."""
+    """Return a time as one reads it."""
     for unit, size in (("years", 365.25 * 86400), ("days", 86400), ("hours", 3600)):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"
+    return f"{seconds:.0f} s" if seconds >= 1 else f"{1e3 * seconds:.0f} ms"
 
 
 def judge_picture(image: Image | CompressedImage) -> Finding:
@@ -248,7 +256,7 @@ def judge_picture(image: Image | CompressedImage) -> Finding:
     try:
         pixels = read_image(image)
     except ValueError as error:
-        return Finding(FAIL, "image", str(error), "The pose node cannot read it either", values)
+        return Finding(FAIL, "image", str(error), UNREADABLE, values)
     height, width = pixels.shape[:2]
     encoding = image.format if isinstance(image, CompressedImage) else image.encoding
     values |= {"width": width, "height": height, "encoding": encoding}

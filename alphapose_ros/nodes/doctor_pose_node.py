@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,7 +19,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from alphapose_ros.io.findings import FAIL, OK, WARN, Finding
 from alphapose_ros.nodes.doctor_camera import INFO, info_topic, info_topics
-from alphapose_ros.nodes.doctor_images import KINDS
+from alphapose_ros.nodes.doctor_images import KINDS, images_elsewhere
 from alphapose_ros.nodes.doctor_transport import full_name
 from alphapose_ros.nodes.reliability import is_compatible, shown_profile
 from alphapose_ros.nodes.silence import (
@@ -33,6 +33,7 @@ from alphapose_ros.nodes.silence import (
 )
 
 NAME = "pose_node"
+USUAL = "/camera/image_raw"  # where a camera publishes
 LAUNCH = "ros2 launch alphapose_ros pose.launch.py"
 DISABLED = "disabled by ~/enable"  # as a node says it of itself
 ANSWER_S = 2.0  # for a service
@@ -83,6 +84,30 @@ def pose_nodes(node: Node) -> list[str]:
     return sorted(found)
 
 
+def judge_overlay(node: Node, topic: str) -> Finding | None:
+    """Say that a topic is what a pose node draws; None where a camera, or nobody, publishes it."""
+    name = _painter(node, topic)
+    if not name:
+        return None
+    ears = [ear for ear in _ears(node, name, set(KINDS)) if not _painter(node, ear)]
+    if ears:
+        commands = " or ".join(f"alphapose doctor {ear}" for ear in ears)
+        remedy = f"Examine what {name} listens to: {commands}"
+    else:
+        remedy = f"{name} listens to no camera by now. {images_elsewhere(topic, cameras(node))}"
+    text = f"{topic} is the overlay of the pose node {name}, not a camera"
+    return Finding(FAIL, "publisher", text, remedy, {"node": name, "cameras": ears})
+
+
+def _painter(node: Node, topic: str) -> str:
+    """Return which pose node draws the images of a topic; "" where a camera, or nobody, does."""
+    publishers = [
+        one for one in node.get_publishers_info_by_topic(topic) if one.topic_type in KINDS
+    ]
+    is_drawn = all(is_pose_node(node, one.node_name, one.node_namespace) for one in publishers)
+    return full_name(publishers[0]) if publishers and is_drawn else ""
+
+
 @dataclass(frozen=True)
 class Asked:
     """The camera that was asked for, among those that there are."""
@@ -114,14 +139,16 @@ def judge_nodes(node: Node, executor: Executor, topic: str, reports: Reports) ->
     names = pose_nodes(node)
     if not names:
         text = "none is seen"
-        way = _way(Asked(topic or "/camera/image_raw", cameras(node)))
+        there = cameras(node)
+        way = _way(Asked(_nearest(topic or USUAL, there), there))
         command = "ros2 run alphapose_ros pose_node" if way.startswith("--ros-args") else LAUNCH
         return [Finding(OK, "pose node", text, f"To start one: {command} {way}")]
     call = _caller(node, executor)
     found = []
-    there = Asked(topic, cameras(node))
-    is_taken = any(there.is_heard_by(_ears(node, name, set(KINDS))) for name in names)
-    asked = Asked(topic, there.cameras, is_taken)
+    there = cameras(node)
+    asked = Asked(_published(topic, there), there)
+    is_taken = any(asked.is_heard_by(_ears(node, name, set(KINDS))) for name in names)
+    asked = replace(asked, is_taken=is_taken)
     for name in names:
         state = _state(call, name)
         found.append(_judge_state(name, state))
@@ -130,6 +157,23 @@ def judge_nodes(node: Node, executor: Executor, topic: str, reports: Reports) ->
             found += _judge_input(node, name, asked, parts)
             found += _judge_reports(name, parts)
     return found
+
+
+def _published(topic: str, there: Collection[str]) -> str:
+    """Return the form of a camera's topic that is among ``there``, all of them; "" if none is.
+
+    Where there is none at all, any topic may become one.
+    """
+    forms = [form for form in (topic, topic + SUFFIX) if form in there]
+    if forms:
+        return forms[0]
+    return "" if there else topic
+
+
+def _nearest(topic: str, there: Collection[str]) -> str:
+    """Return which of ``there``, the topics of all cameras, is likely to be meant by ``topic``."""
+    published = _published(topic, there)
+    return published or get_close_matches(topic, there, n=1, cutoff=0.0)[0]
 
 
 def _way(asked: Asked, ears: tuple[str, ...] = (), infos: tuple[str, ...] = ()) -> str:
@@ -219,9 +263,16 @@ def _judge_input(
         remedy = f"If it is to, start it with {_way(asked, tuple(ears), tuple(infos))}"
         found.append(Finding(WARN, "its input", text, remedy))
     for heard, ear in ears.items():
-        unheard = _judge_publishers_of(node, name, heard, ear)
+        publishers = [
+            one
+            for one in node.get_publishers_info_by_topic(heard)
+            if one.topic_type == ear.topic_type
+        ]
+        unheard = _judge_publishers(name, heard, ear, publishers)
         found += unheard
-        if is_well_placed and not unheard:
+        if is_well_placed and not publishers:
+            found.append(_judge_vacancy(name, heard, asked, tuple(ears), tuple(infos)))
+        elif is_well_placed and not unheard:
             text = f"{name} listens to {heard} ({shown_profile(ear.qos_profile)})"
             if heard != asked.topic and _camera(heard) == _camera(asked.topic):
                 text += f": {'raw' if ear.topic_type == RAW else 'compressed'}, of the same camera"
@@ -242,8 +293,20 @@ def _judge_deafness(name: str, parts: dict[str, DiagnosticStatus]) -> Finding:
     return Finding(FAIL, "its input", f"{name} listens to no images", "See its log")
 
 
-def _judge_publishers_of(
-    node: Node, name: str, heard: str, ear: TopicEndpointInfo
+def _judge_vacancy(
+    name: str, heard: str, asked: Asked, ears: tuple[str, ...], infos: tuple[str, ...]
+) -> Finding:
+    """Judge a node that listens to ``heard``, where nobody publishes what it takes."""
+    text = f"{name} listens to {heard}, where nobody publishes the images that it takes"
+    remedy = "Start the camera driver"
+    if asked.cameras and len(ears) == 1:  # of several, who knows which is that of the depth
+        camera = Asked(_nearest(heard, asked.cameras), asked.cameras)
+        remedy += f", or the pose node with {_way(camera, ears, infos)}"
+    return Finding(WARN, "its input", text, remedy)
+
+
+def _judge_publishers(
+    name: str, heard: str, ear: TopicEndpointInfo, publishers: list[TopicEndpointInfo]
 ) -> list[Finding]:
     """Return what there is to say of publishers that a node cannot hear by ``ear``."""
     return [
@@ -254,8 +317,8 @@ def _judge_publishers_of(
             f"offers {shown_profile(one.qos_profile)}: no image comes through",
             FITTING,
         )
-        for one in node.get_publishers_info_by_topic(heard)
-        if one.topic_type == ear.topic_type and not is_compatible(one, ear.qos_profile)
+        for one in publishers
+        if not is_compatible(one, ear.qos_profile)
     ]
 
 
@@ -274,15 +337,18 @@ def _judge_info(node: Node, name: str, camera: str, infos: tuple[str, ...]) -> l
         return []
     text = f"{name} listens to {deaf[0]}, where nobody publishes CameraInfo"
     beside = info_topic(camera)
-    argument = "depth_camera_info_topic" if "depth" in deaf[0] else "camera_info_topic"
+    is_depth = "depth" in deaf[0]
+    argument = "depth_camera_info_topic" if is_depth else "camera_info_topic"
     free = [topic for topic in published if topic not in infos]
-    if beside in free and "depth" not in deaf[0]:
+    if beside in free and not is_depth:
         remedy = f"{argument}:={beside}, in the launch file"
     elif free:
         near = get_close_matches(deaf[0], free, n=1, cutoff=0.0)[0]
         remedy = f"Have the driver publish it there; or, if of this camera, {argument}:={near}"
-    else:
+    elif beside == deaf[0] or is_depth:
         remedy = "Have the camera driver publish it there"
+    else:
+        remedy = f"Have the camera driver publish {beside}, and set {argument}:={beside}"
     return [Finding(WARN, "its camera info", text, remedy)]
 
 

@@ -15,12 +15,14 @@ from rclpy.utilities import get_rmw_implementation_identifier
 from alphapose_ros.io.findings import FAIL, OK, WARN, Finding
 from alphapose_ros.nodes.middleware import (
     CYCLONE_URI,
+    FAST_DDS_UNITS,
     PROFILE_NAMES,
-    UNITS,
     is_cyclone,
     is_fast_dds,
+    read_profile_names,
     receive_bytes_allowed,
     receive_bytes_asked,
+    room_for_images,
     setting,
 )
 
@@ -72,7 +74,7 @@ def judge_settings(env: Mapping[str, str]) -> Finding:
 
 
 def _judge_shared_memory(env: Mapping[str, str]) -> Finding:
-    file = next((env[name] for name in _read_profile_names() if env.get(name)), "")
+    file = next((env[name] for name in read_profile_names() if env.get(name)), "")
     segment, source = SEGMENT_BYTES, "Fast DDS as shipped"
     if file:
         try:
@@ -93,7 +95,7 @@ def _judge_shared_memory(env: Mapping[str, str]) -> Finding:
         unread = [name for name in PROFILE_NAMES if env.get(name)]
         if unread:
             text = f"this Fast DDS does not read {unread[0]}"
-            return Finding(WARN, "transport", text, f"set {_read_profile_names()[0]} besides")
+            return Finding(WARN, "transport", text, f"set {read_profile_names()[0]} besides")
     text = f"programs of this terminal: {source}, {shown_bytes(segment)} of shared memory each"
     if "SHM" in env.get(TRANSPORTS, "") and not file:
         text += "; programs without this setting are not seen from here, nor do they see these"
@@ -115,7 +117,7 @@ def judge_receiving(env: Mapping[str, str], image_bytes: int) -> Finding:
         return Finding(OK, "room for images", text, values=values)
     steps = []
     if receive_bytes_asked(env.get(CYCLONE_URI, "")) < needed:
-        steps.append(f"Start the pose node, and all who listen, with {setting()}")
+        steps.append(f"Start {room_for_images()}")
     if (receive_bytes_allowed() or needed) < needed:
         steps.append(f"Let the kernel hold more: sudo sysctl -w net.core.rmem_max={PLENTY_BYTES}")
     return Finding(WARN, "room for images", text, ". ".join(steps), values)
@@ -228,14 +230,6 @@ def _segments_of(folder: Path) -> list[int] | None:
     return sizes
 
 
-def _read_profile_names() -> tuple[str, ...]:
-    """Return which variables with a profile the loaded Fast DDS reads."""
-    loaded = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
-    if "libfastdds.so" in loaded:
-        return PROFILE_NAMES[1:]
-    return PROFILE_NAMES[:1] if "libfastrtps.so" in loaded else PROFILE_NAMES
-
-
 def _segment_of(profile: Path) -> int:
     """Return the size of the shared-memory segment that an XML profile asks for [bytes].
 
@@ -256,7 +250,7 @@ def _segment_of_transports(text: str) -> int:
     found = re.search(r"sockets_size=(\d+)([A-Za-z]*)", text)
     if found is None:
         return SEGMENT_BYTES
-    return 2 * int(found[1]) * UNITS.get(found[2].upper(), 1)
+    return 2 * int(found[1]) * FAST_DDS_UNITS.get(found[2].upper(), 1)
 
 
 def shown_bytes(count: float) -> str:

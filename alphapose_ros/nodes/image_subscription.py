@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -16,33 +14,22 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage, Image
 
 from alphapose_ros.config import Config
+from alphapose_ros.nodes.events import (
+    QoSMessageLostInfo,
+    SubscriptionEventCallbacks,
+    UnsupportedEventTypeError,
+)
+from alphapose_ros.nodes.publishers import Lookout, Mismatches, publishers_of
 from alphapose_ros.nodes.reliability import (
     RELIABILITIES,
-    is_compatible,
     overridden_policies,
+    profile_in_use,
     shown,
-    shown_profile,
     suited_reliability,
 )
-from alphapose_ros.nodes.silence import COMPRESSED, RAW
+from alphapose_ros.nodes.silence import COMPRESSED, RAW, reason_of_silence
 from alphapose_ros.nodes.topics import TOPICS
 
-try:
-    from rclpy.event_handler import (
-        QoSMessageLostInfo,
-        SubscriptionEventCallbacks,
-        UnsupportedEventTypeError,
-    )
-except ImportError:  # Humble
-    from rclpy.qos_event import (
-        QoSMessageLostInfo,
-        SubscriptionEventCallbacks,
-        UnsupportedEventTypeError,
-    )
-
-LOOK_S = 0.5  # between looks at who publishes
-NAMELESS = "_NODE_NAME_UNKNOWN_"  # what rclpy says until a publisher's node is known as well
-NAMED_S = 3.0  # after which it has none
 TELLS_NUMBERS = hasattr(Subscription, "CallbackType")  # of messages; not in Humble
 
 
@@ -143,18 +130,17 @@ class ImageSubscription:
         self.type_name = RAW if kind is Image else COMPRESSED
         self._lost = 0  # as DDS tells
         self._gaps = Gaps()
-        self._publishers: dict[bytes, float] = {}  # and when each was seen first [s]
-        self._told: set[str] = set()  # mismatches
+        self._seen: set[bytes] = set()  # publishers, at the last look
         self._overrides = overridden_policies(node, topic)
+        choice = _choice_of_best_effort(config)
+        self._mismatches = Mismatches(node, topic, "image", self._overrides, choice)
         self._subscription = self._subscribe(self._first_reliability())
-        self._glance = node.create_guard_condition(self._look)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands still
-        self._timer = node.create_timer(LOOK_S, self._look, clock=steady)
+        self._lookout = Lookout(node, topic, self.type_name, self._look)
 
     @property
     def qos(self) -> QoSProfile:
         """The profile in use."""
-        return self._subscription.qos_profile
+        return profile_in_use(self._node, self._subscription, self.type_name)
 
     @property
     def lost(self) -> int:
@@ -170,10 +156,21 @@ class ImageSubscription:
 
     def stop(self) -> None:
         """Receive nothing more."""
-        self._node.destroy_timer(self._timer)
-        self._node.destroy_guard_condition(self._glance)
+        self._lookout.stop()
         self._node.destroy_subscription(self._subscription)
         self._gaps.settle()
+
+    def reason_of_silence(self, name: str = "image") -> str:
+        """Return who publishes on the topic that nothing arrives on, and the remedy.
+
+        Args:
+            name: of the input.
+        """
+        asked = self.qos
+        return reason_of_silence(
+            *(self._node, self._topic, self.type_name, asked, name),
+            lambda unfit: self._mismatches.remedy(unfit, asked),
+        )
 
     # Quality of service
 
@@ -186,7 +183,7 @@ class ImageSubscription:
                 )
             return ReliabilityPolicy.RELIABLE
         if config.image_reliability == "auto":
-            return suited_reliability(self._offers())
+            return suited_reliability(publishers_of(self._node, self._topic, self.type_name))
         return RELIABILITIES[config.image_reliability]
 
     @property
@@ -195,24 +192,14 @@ class ImageSubscription:
         is_asked = self._config.image_reliability == "auto" and not is_overridden
         return is_asked and not self._config.process_every_frame
 
-    def _offers(self) -> list[TopicEndpointInfo]:
-        """Return the publishers of what this node takes."""
-        publishers = self._node.get_publishers_info_by_topic(self._topic)
-        return [one for one in publishers if one.topic_type == self.type_name]
-
-    def _look(self) -> None:
+    def _look(self, publishers: list[TopicEndpointInfo]) -> None:
         """Follow what the publishers offer; tell of those that nothing can come from."""
-        offers, known, now_s = self._offers(), self._publishers, time.monotonic()
-        gids = [bytes(one.endpoint_gid) for one in offers]
-        self._publishers = {gid: known.get(gid, now_s) for gid in gids}
-        are_the_same = not known or known == self._publishers
-        self._gaps.look(len(gids), are_the_same=are_the_same, waiting=self.qos.depth)
-        if offers and self._is_auto:
-            self._change_over(suited_reliability(offers))
-        for gid, publisher in zip(gids, offers, strict=True):
-            is_named = publisher.node_name != NAMELESS or now_s - self._publishers[gid] > NAMED_S
-            if is_named and not is_compatible(publisher, self.qos):
-                self._tell_mismatch(publisher)
+        known, self._seen = self._seen, {bytes(one.endpoint_gid) for one in publishers}
+        are_the_same = not known or known == self._seen
+        self._gaps.look(len(publishers), are_the_same=are_the_same, waiting=self.qos.depth)
+        if publishers and self._is_auto:
+            self._change_over(suited_reliability(publishers))
+        self._mismatches.tell(publishers, self.qos)
 
     def _change_over(self, wanted: ReliabilityPolicy) -> None:
         if wanted == self.qos.reliability:
@@ -222,27 +209,6 @@ class ImageSubscription:
         )
         self._node.destroy_subscription(self._subscription)  # first: no image may come twice
         self._subscription = self._subscribe(wanted)
-
-    def _tell_mismatch(self, publisher: TopicEndpointInfo) -> None:
-        offered = shown_profile(publisher.qos_profile)
-        if offered in self._told:
-            return
-        self._told.add(offered)
-        self._node.get_logger().error(
-            f"incompatible quality of service on {self._topic}: requested "
-            f"{shown_profile(self.qos)}, offered {offered} by node {publisher.node_name}; no image "
-            f"comes from there. {self._remedy()}"
-        )
-
-    def _remedy(self) -> str:
-        if self._overrides:
-            return f"Change qos_overrides.{self._topic}.subscription, or leave it out"
-        if self._config.process_every_frame:
-            return (
-                "process_every_frame needs a reliable publisher: change its reliability (of bags: "
-                "`ros2 bag play --qos-profile-overrides-path`), or do without"
-            )
-        return "Set image_reliability to auto or best_effort, or let the publisher be reliable"
 
     def _subscribe(self, reliability: ReliabilityPolicy) -> Subscription:
         every = self._config.process_every_frame
@@ -258,7 +224,7 @@ class ImageSubscription:
             "callback_group": self._gate,
             "qos_overriding_options": QoSOverridingOptions(self._overrides),
         }
-        mismatched = {"incompatible_qos": lambda _: self._glance.trigger()}
+        mismatched = {"incompatible_qos": lambda _: self._lookout.glance()}
         try:
             events = SubscriptionEventCallbacks(message_lost=self._on_lost, **mismatched)
             return self._node.create_subscription(*fixed, event_callbacks=events, **more)
@@ -277,3 +243,13 @@ class ImageSubscription:
     def _on_lost(self, event: QoSMessageLostInfo) -> None:
         if not self._gaps.is_counting:  # or they are counted already
             self._lost += event.total_count_change
+
+
+def _choice_of_best_effort(config: Config) -> str:
+    """Return what to set for images to be taken by best effort, where they are not by `auto`."""
+    settings = []
+    if config.process_every_frame:
+        settings.append("process_every_frame to false")
+    if config.image_reliability == "reliable" or not settings:
+        settings.append("image_reliability to auto or best_effort")
+    return " and ".join(settings)

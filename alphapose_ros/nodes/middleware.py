@@ -11,10 +11,14 @@ from rclpy.utilities import get_rmw_implementation_identifier
 from alphapose_ros.files import share
 
 PROFILE_NAMES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # Fast DDS 2, 3
+LOADED = Path("/proc/self/maps")  # libraries
 CYCLONE_URI = "CYCLONEDDS_URI"
 CYCLONE_BYTES = 2**20  # that CycloneDDS as shipped asks the kernel for
+SIZE = r"m(?:ax|in)\s*=\s*[\"'](\d+(?:\.\d*)?)\s*(\w*)"  # max="16 MiB"
 RECEIVE_LIMIT = Path("/proc/sys/net/core/rmem_max")
-UNITS = {"": 1, "B": 1, "KB": 1000, "KIB": 1024, "MB": 10**6, "MIB": 2**20, "GB": 10**9}
+_UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}  # bytes, by name in capitals
+FAST_DDS_UNITS = {**_UNITS, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+CYCLONE_UNITS = {**_UNITS, "KB": 2**10, "MB": 2**20, "GB": 2**30}  # kB and KiB are the same there
 
 
 def is_fast_dds() -> bool:
@@ -39,14 +43,25 @@ def profiles() -> dict[str, str]:
 
 def setting() -> str:
     """Return the environment variable, with its value, that gives images room here; "" if none."""
-    name = CYCLONE_URI if is_cyclone() else PROFILE_NAMES[0]
+    name = CYCLONE_URI if is_cyclone() else read_profile_names()[0]
     return f"{name}={profiles()[name]}" if is_cyclone() or is_fast_dds() else ""
+
+
+def read_profile_names() -> tuple[str, ...]:
+    """Return which variables with a profile the loaded Fast DDS reads; all where none is seen."""
+    try:
+        loaded = LOADED.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # no Linux
+        return PROFILE_NAMES
+    if "libfastdds.so" in loaded:
+        return PROFILE_NAMES[1:]
+    return PROFILE_NAMES[:1] if "libfastrtps.so" in loaded else PROFILE_NAMES
 
 
 def room_for_images() -> str:
     """Return what is to be started how, so that images are not lost: "Start ..."."""
     if is_cyclone():
-        return f"this node, and all who listen, with {setting()}"
+        return f"the pose node, and all who listen to the camera, with {setting()}"
     if is_fast_dds():
         return f"the camera driver, and all who listen, with {setting()}"
     return f"all with room for large messages, as {get_rmw_implementation_identifier()} wants it"
@@ -58,12 +73,13 @@ def receive_bytes_asked(uri: str) -> int:
     Args:
         uri: what CYCLONEDDS_URI says: files by path or address, with commas between, or XML.
     """
-    asked = CYCLONE_BYTES
-    for text in _texts(uri):
-        for element in re.finditer(r"<SocketReceiveBufferSize([^>]*)>", text, re.IGNORECASE):
-            for size, unit in re.findall(r"m(?:ax|in)\s*=\s*[\"'](\d+)\s*(\w*)", element[1]):
-                asked = max(asked, int(size) * UNITS.get(unit.upper(), 1))
-    return asked
+    sizes = [
+        round(float(size) * CYCLONE_UNITS.get(unit.upper(), 1))
+        for text in _texts(uri)
+        for element in re.finditer(r"<SocketReceiveBufferSize([^>]*)>", text, re.IGNORECASE)
+        for size, unit in re.findall(SIZE, element[1])
+    ]
+    return max(sizes, default=CYCLONE_BYTES)
 
 
 def _texts(uri: str) -> Iterator[str]:

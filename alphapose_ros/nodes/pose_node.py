@@ -132,10 +132,10 @@ class PoseNode(LifecycleNode):
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands still
         self.create_timer(REPORT_S, self._report, clock=steady)
 
-    @property
-    def autostart(self) -> bool:
-        """Whether the node is to configure and activate itself."""
-        return self._config.autostart
+    def start(self) -> None:
+        """Configure and activate the node, where `autostart` says so."""
+        if self._config.autostart and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
 
     def _accept(self, config: Config) -> None:
         if self._pipeline is not None and fixed(config) == fixed(self._built):
@@ -418,15 +418,8 @@ class PoseNode(LifecycleNode):
 
 def main() -> None:
     """Run the node."""
-
-    def make() -> PoseNode:
-        node = PoseNode()
-        if node.autostart and node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            node.trigger_activate()
-        return node
-
     try:
-        run(make, finish=PoseNode.finish)
+        run(PoseNode, PoseNode.finish, PoseNode.start)
     except (ValueError, ParameterException) as error:  # its message says what to do
         sys.exit(f"pose_node: {error}")
 

@@ -9,17 +9,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from rclpy.node import Node
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from alphapose_ros.config import Config
 from alphapose_ros.nodes.conversions import to_ns
 from alphapose_ros.nodes.diagnostics import percentiles
 from alphapose_ros.nodes.image_subscription import ImageSubscription
+from alphapose_ros.nodes.info_subscription import InfoSubscription
 from alphapose_ros.nodes.middleware import room_for_images
 from alphapose_ros.nodes.reliability import overridden_policies, shown
-from alphapose_ros.nodes.silence import SUFFIX, reason_of_silence
-from alphapose_ros.nodes.topics import TOPICS
+from alphapose_ros.nodes.silence import SUFFIX
 
 RATE_S = 3.0  # over which the rate is taken
 ENOUGH = 20  # images taken by the camera, until the share of those that arrived is judged
@@ -81,16 +80,12 @@ class Reception:
         self._stamp_ns: int | None = None  # of the last image
         self.is_unstamped = False  # the last two images
         info_topic = node.resolve_topic_name("camera_info")
-        info_overrides = overridden_policies(node, info_topic)  # first: it may raise
+        overridden_policies(node, info_topic)  # first: it may raise
         self._images = ImageSubscription(
             *(node, Image if is_raw else CompressedImage, self.topic, self._on_image, config),
             has_room,
         )
-        # By best effort, which matches all; the newest is enough.
-        self._infos = node.create_subscription(
-            *(CameraInfo, info_topic, self._on_info, TOPICS["camera_info"].qos),
-            qos_overriding_options=QoSOverridingOptions(info_overrides),
-        )
+        self._infos = InfoSubscription(node, info_topic, self._on_info)
 
     @property
     def lost(self) -> int:
@@ -129,7 +124,7 @@ class Reception:
     def stop(self) -> None:
         """Receive nothing more."""
         self._images.stop()
-        self._node.destroy_subscription(self._infos)
+        self._infos.stop()
 
     def problem(self, timeout_s: float) -> str:
         """Return what seems to be wrong with the input, and the remedy; "" if nothing does."""
@@ -157,8 +152,7 @@ class Reception:
     def _silence(self, waited_s: float) -> str:
         self._is_silent = True
         self._judged, self._verdict = (self.received, self.lost), ""  # of another camera perhaps
-        images = self._images
-        reason = reason_of_silence(self._node, self.topic, images.type_name, images.qos)
+        reason = self._images.reason_of_silence()
         return f"no image on {self.topic} for {waited_s:.0f} s; {reason}"
 
     def _is_overflowing(self, now_s: float) -> bool:

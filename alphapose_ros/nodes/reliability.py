@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException
@@ -18,6 +19,7 @@ from rclpy.qos import (
     ReliabilityPolicy,
     qos_check_compatible,
 )
+from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 OVERRIDES = "qos_overrides."  # how the names of their parameters begin
@@ -32,6 +34,20 @@ _OVERRIDABLE = {  # and the values they take; None: a number above 0
     QoSPolicyKind.HISTORY: HistoryPolicy,
     QoSPolicyKind.DEPTH: None,
 }
+
+
+class Demand(NamedTuple):
+    """Two values of a policy: who asks for the first hears nothing of who offers the second."""
+
+    most: ReliabilityPolicy | DurabilityPolicy
+    least: ReliabilityPolicy | DurabilityPolicy
+
+
+DEMANDS = {
+    QoSPolicyKind.RELIABILITY: Demand(ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT),
+    QoSPolicyKind.DURABILITY: Demand(DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE),
+}
+LEFT_OPEN = ("best_available", "system_default")  # values that the middleware puts others for
 
 
 def reliability(parameter: str, name: str) -> ReliabilityPolicy:
@@ -54,6 +70,58 @@ def suited_reliability(publishers: Sequence[TopicEndpointInfo]) -> ReliabilityPo
     if offered == {ReliabilityPolicy.RELIABLE}:
         return ReliabilityPolicy.RELIABLE
     return ReliabilityPolicy.BEST_EFFORT
+
+
+def all_keep(publishers: Sequence[TopicEndpointInfo]) -> bool:
+    """Whether every one of ``publishers`` sends what it published before to those who come late.
+
+    Reliable subscriptions alone get it: nothing is sent again by best effort.
+    """
+    profiles = [publisher.qos_profile for publisher in publishers]
+    return bool(profiles) and all(
+        policy_of(profile, kind) == demand.most
+        for profile in profiles
+        for kind, demand in DEMANDS.items()
+    )
+
+
+def clashing_policies(offered: QoSProfile, asked: QoSProfile) -> list[QoSPolicyKind]:
+    """Return of which policies a publisher offers less than a subscription asks for."""
+    return [
+        kind
+        for kind, demand in DEMANDS.items()
+        if (policy_of(asked, kind), policy_of(offered, kind)) == demand
+    ]
+
+
+def policy_of(qos: QoSProfile, kind: QoSPolicyKind) -> ReliabilityPolicy | DurabilityPolicy:
+    """Return the reliability or the durability of a profile."""
+    return qos.reliability if kind == QoSPolicyKind.RELIABILITY else qos.durability
+
+
+def profile_in_use(node: Node, subscription: Subscription, type_name: str) -> QoSProfile:
+    """Return the profile of a subscription, with what the middleware put for policies left open.
+
+    `best_available` is such a one: it goes by the publishers that were there when the subscription
+    was made, and is the strictest where none was.
+
+    Args:
+        node: whose subscription it is.
+        subscription: which knows what was asked for only.
+        type_name: of its messages.
+    """
+    asked = subscription.qos_profile
+    if not {shown(policy_of(asked, kind)) for kind in DEMANDS}.intersection(LEFT_OPEN):
+        return asked
+    own = (node.get_name(), node.get_namespace(), type_name)
+    for one in node.get_subscriptions_info_by_topic(subscription.topic_name):
+        if (one.node_name, one.node_namespace, one.topic_type) == own:
+            return QoSProfile(
+                depth=asked.depth,
+                reliability=one.qos_profile.reliability,
+                durability=one.qos_profile.durability,
+            )
+    return asked
 
 
 def is_compatible(publisher: TopicEndpointInfo, asked: QoSProfile) -> bool:
@@ -89,6 +157,11 @@ def overridden_policies(node: Node, topic: str) -> list[QoSPolicyKind]:
     return [kind for kind in _OVERRIDABLE if _override(node, topic, kind)]
 
 
+def override_name(topic: str, kind: QoSPolicyKind) -> str:
+    """Return the parameter that overrides one policy of the subscription of ``topic``."""
+    return f"{OVERRIDES}{topic}.subscription.{kind.name.lower()}"
+
+
 def useless_overrides(node: Node, given: Iterable[str]) -> list[str]:
     """Return what is wrong with those names of overrides that no subscription of ``node`` has."""
     there = [name for name in node.get_parameters_by_prefix("") if name.startswith(OVERRIDES)]
@@ -112,9 +185,9 @@ def is_being_declared(name: str) -> bool:
 
 def _override(node: Node, topic: str, kind: QoSPolicyKind) -> str | int:
     """Return the value that a user gave for one policy, "" or 0 where none."""
-    values, policy = _OVERRIDABLE[kind], kind.name.lower()
-    name = f"{OVERRIDES}{topic}.subscription.{policy}"
+    values, name = _OVERRIDABLE[kind], override_name(topic, kind)
     if not node.has_parameter(name):
+        policy = kind.name.lower()
         descriptor = ParameterDescriptor(
             description=f"{policy} of the subscription of {topic}; empty or 0: the node chooses",
             read_only=True,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sized
+from contextlib import contextmanager
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -38,12 +39,27 @@ class ToRos(logging.Handler):
 
     def _tell(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.ERROR:
-            self._log.error(record.getMessage())
+            self._log.error(self.format(record))
         else:
-            self._log.warning(record.getMessage())
+            self._log.warning(self.format(record))
 
 
-def run(make_node: Callable[[], Node], finish: Callable[[Node], None] | None = None) -> None:
+@contextmanager
+def told_by(node: Node) -> Iterator[None]:
+    """Have what the package logs in the block told by ``node``."""
+    logger, handler = logging.getLogger("alphapose_ros"), ToRos(node)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def run(
+    make_node: Callable[[], Node],
+    finish: Callable[[Node], None] | None = None,
+    start: Callable[[Node], object] | None = None,
+) -> None:
     """Run one node until Ctrl-C, SIGTERM or rclpy.shutdown(), then let it finish its work.
 
     rclpy's own signal handlers end the context at once, so that a node could not publish its
@@ -53,6 +69,8 @@ def run(make_node: Callable[[], Node], finish: Callable[[Node], None] | None = N
     Args:
         make_node: called once the context is there.
         finish: called with the node while it can still publish.
+        start: called with the node before anything else; what it logs is told by the node, which
+            that of ``make_node`` cannot be.
     """
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     stopped = []
@@ -60,16 +78,23 @@ def run(make_node: Callable[[], Node], finish: Callable[[Node], None] | None = N
         signal.signal(number, lambda number, _: stopped.append(number))
     try:
         node = make_node()
-        logging.getLogger("alphapose_ros").addHandler(ToRos(node))
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        try:
-            while rclpy.ok() and not stopped:
-                executor.spin_once(timeout_sec=WAIT_S)
-        finally:
-            if finish is not None and rclpy.ok():
-                finish(node)
-        executor.remove_node(node)
+        with told_by(node):
+            if start is not None:
+                start(node)
+            _spin(node, stopped, finish)
         node.destroy_node()
     finally:
         rclpy.try_shutdown()
+
+
+def _spin(node: Node, stopped: Sized, finish: Callable[[Node], None] | None) -> None:
+    """Have the node work until ``stopped`` holds something, or the context is gone."""
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while rclpy.ok() and not stopped:
+            executor.spin_once(timeout_sec=WAIT_S)
+    finally:
+        if finish is not None and rclpy.ok():
+            finish(node)
+    executor.remove_node(node)

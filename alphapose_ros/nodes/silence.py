@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import SequenceMatcher
 
 from rclpy.node import Node
@@ -18,7 +19,7 @@ MARKS = {  # services by which our pose nodes are known among all others
     "change_state": "lifecycle_msgs/srv/ChangeState",
     "set_target": "alphapose_ros/srv/SetTarget",
 }
-FITTING = (  # the remedy for a mismatch; process_every_frame and overrides come before the choice
+FITTING = (  # the remedy for a mismatch where it is not known what the subscriber was told
     "Let the publisher be reliable (of bags: `ros2 bag play --qos-profile-overrides-path`), or ask "
     "for less: image_reliability auto, process_every_frame false, and no qos_overrides that say "
     "otherwise"
@@ -58,7 +59,12 @@ def services_of(node: Node, name: str, namespace: str) -> dict[str, list[str]]:
 
 
 def reason_of_silence(
-    node: Node, topic: str, type_name: str, asked: QoSProfile, name: str = "image"
+    node: Node,
+    topic: str,
+    type_name: str,
+    asked: QoSProfile,
+    name: str = "image",
+    remedy: Callable[[list[TopicEndpointInfo]], str] = lambda _: FITTING,
 ) -> str:
     """Return who publishes on a topic that nothing arrives on, and the remedy.
 
@@ -66,8 +72,9 @@ def reason_of_silence(
         node: the subscriber.
         topic: in full.
         type_name: of the messages that the subscriber takes, RAW or COMPRESSED.
-        asked: the profile of the subscription.
+        asked: the profile of the subscription, in use.
         name: of the input: "image", which can be compressed, or another one, which cannot.
+        remedy: says what to do about publishers that do not fit.
     """
     publishers = node.get_publishers_info_by_topic(topic)
     count = f"{len(publishers)} publisher{'' if len(publishers) == 1 else 's'} there"
@@ -79,10 +86,9 @@ def reason_of_silence(
         return f"{count}, of {others} instead of {type_name}. {_other_type(topic, others, name)}"
     unfit = [one for one in ours if not is_compatible(one, asked)]
     if unfit:
-        offers = "; ".join(sorted({shown_profile(one.qos_profile) for one in unfit}))
         return (
             f"{count}, {len(unfit)} of an incompatible quality of service: requested "
-            f"{shown_profile(asked)}, offered {offers}. {FITTING}"
+            f"{shown_profile(asked)}, offered {_offers(unfit)}. {remedy(unfit)}"
         )
     return (
         f"{count}, compatible ({_offers(ours)}). Either the camera sends nothing, or DDS loses "

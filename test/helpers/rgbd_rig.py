@@ -37,7 +37,7 @@ def plane(shape=(96, 128), metres=RANGE_M):
 class Rig:
     """A camera with depth before a pose node, in whose images one person is always found."""
 
-    def __init__(self, graph, folder, **parameters):
+    def __init__(self, graph, folder, info_qos=SENSOR, **parameters):
         boxes = folder / "boxes.json"
         entry = '{"image_id": %d, "bbox": [30, 10, 40, 80], "score": 0.9}'
         boxes.write_text(f"[{', '.join(entry % index for index in range(1000))}]")
@@ -54,8 +54,8 @@ class Rig:
         make = graph.node.create_publisher
         self.colour = make(Image, "image", SENSOR)
         self.depth = make(Image, "depth", SENSOR)
-        self.info = make(CameraInfo, "camera_info", SENSOR)
-        self.depth_info = make(CameraInfo, "depth_camera_info", SENSOR)
+        self.info = make(CameraInfo, "camera_info", info_qos)
+        self.depth_info = make(CameraInfo, "depth_camera_info", info_qos)
         self.answers = graph.listen(TrackedPersonArray, "tracks")
         self.reports = graph.listen(DiagnosticArray, "/diagnostics")
         publishers = (self.colour, self.depth, self.info, self.depth_info)

@@ -24,13 +24,7 @@ class RaisingPipeline(ScriptedPipeline):
 
 
 def main():
-    def make():
-        node = PoseNode(RaisingPipeline)
-        node.trigger_configure()
-        node.trigger_activate()
-        return node
-
-    run(make)
+    run(lambda: PoseNode(RaisingPipeline), start=PoseNode.start)
 
 
 if __name__ == "__main__":

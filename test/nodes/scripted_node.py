@@ -2,11 +2,12 @@
 
 It finds one person in every image. An image of the stamp STUCK_S keeps it busy for longer than
 the node waits, one of FAILS_S fails. A pose model called `broken` cannot be built; for `missing`
-there are no weights.
+there are no weights; one called `doubtful` is warned of.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 
 import numpy as np
@@ -34,6 +35,8 @@ class ScriptedPipeline:
             raise RuntimeError("the network is broken")
         if config.pose.model == "missing":
             raise FileNotFoundError("there are no weights")
+        if config.pose.model == "doubtful":
+            logging.getLogger("alphapose_ros.pipeline").warning("the network is doubtful")
         self._ids = ids
         self._id = None  # of the person's track
         self._config = config
@@ -80,13 +83,9 @@ class ScriptedPipeline:
 
 def main():
     def make():
-        node = PoseNode(build_pipeline=ScriptedPipeline, patience_s=PATIENCE_S)
-        if node.autostart:
-            node.trigger_configure()
-            node.trigger_activate()
-        return node
+        return PoseNode(build_pipeline=ScriptedPipeline, patience_s=PATIENCE_S)
 
-    run(make, PoseNode.finish)
+    run(make, PoseNode.finish, PoseNode.start)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.qos import QoSProfile
-from rgbd_rig import NOISE, RANGE_M, Rig, depth_of, info_of, is_at, is_nowhere, plane
-from sensor_msgs.msg import CompressedImage, Image
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rgbd_rig import BEHIND_M, NOISE, RANGE_M, Rig, depth_of, info_of, is_at, is_nowhere, plane
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from visualization_msgs.msg import MarkerArray
 
 from alphapose_ros.config import Config, LiftingConfig, with_values
 from alphapose_ros.frame import Camera, Frame
-from alphapose_ros.nodes.depth import DepthReader, offset_transform, resized
+from alphapose_ros.nodes.depth import DepthReader, DepthReception, offset_transform, resized
 from alphapose_ros.nodes.reception import DepthArrival
 from alphapose_ros.nodes.silence import RAW, reason_of_silence
 from alphapose_ros.nodes.space import Space
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 @pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
@@ -39,6 +42,29 @@ def test_people_stand_where_depth_says_and_without_it_two_dimensions_go_on(
     half = plane(metres=RANGE_M)
     half[::2] = np.nan
     assert is_at(rig.show(depth_of(half, encoding)), RANGE_M)
+
+
+def test_calibrations_that_were_published_once_before_give_places_and_markers(graph, tmp_path):
+    infos = {"camera_info": info_of(), "depth_camera_info": info_of(160, 120, focal=80.0)}
+    for topic, info in infos.items():
+        graph.node.create_publisher(CameraInfo, topic, LATCHED).publish(info)
+    settings = {"lifting.depth_registered": False, "lifting.depth_offset": '"0 0 0.5 0 0 0"'}
+    rig = Rig(graph, tmp_path, info_qos=LATCHED, **settings)
+    markers = graph.listen(MarkerArray, "markers")
+
+    def person():
+        return rig.show(depth_of(plane((120, 160), RANGE_M - 0.5)))
+
+    graph.spin_until(lambda: person().position_valid)
+    assert is_at(person(), RANGE_M)
+    graph.spin_until(lambda: z_of(markers))
+    assert np.median(z_of(markers)) == pytest.approx(RANGE_M, abs=max(BEHIND_M))
+
+
+def z_of(markers):
+    """How far away the last markers put the keypoints [m]."""
+    last = markers[-1].markers if markers else []
+    return [point.z for marker in last for point in marker.points]
 
 
 WRONG = {
@@ -81,6 +107,41 @@ def test_depth_at_another_rate_is_told_of(graph, tmp_path):
         person = rig.show(depth_of(plane()) if number % 2 else None, stamp)
         assert is_at(person, RANGE_M) if number % 2 else is_nowhere(person)
     rig.tells("images found no depth image within 0.05 s")
+
+
+class Waiting:
+    """A reception of depth that is told what time it is, and whether there is room."""
+
+    def __init__(self, graph, monkeypatch):
+        self.now_s, self.has_room = 100.0, True
+        clock = SimpleNamespace(monotonic=lambda: self.now_s)
+        monkeypatch.setattr("alphapose_ros.nodes.depth.time", clock)
+        self.reception = DepthReception(graph.node, print, Config(), lambda: self.has_room)
+
+    def problem_after(self, seconds, paired=0, alone=0):
+        self.now_s += seconds
+        if paired:
+            self.reception._last_s = self.now_s
+        self.reception._pairing.paired += paired
+        self.reception._pairing.colour_alone += alone
+        return self.reception.problem(timeout_s=5.0)
+
+
+def test_depth_that_waits_for_room_is_not_called_silent(graph, monkeypatch):
+    waiting = Waiting(graph, monkeypatch)
+    waiting.has_room = False
+    assert waiting.problem_after(60.0) == ""
+    waiting.has_room = True
+    assert waiting.problem_after(4.0) == ""
+    assert "no depth image on /depth for 6 s" in waiting.problem_after(2.0)
+
+
+def test_images_without_depth_are_not_counted_against_a_camera_that_comes_back(graph, monkeypatch):
+    waiting = Waiting(graph, monkeypatch)
+    assert "15 of 20 images found no depth" in waiting.problem_after(1.0, paired=5, alone=15)
+    assert "no depth image on" in waiting.problem_after(6.0, alone=60)
+    assert waiting.problem_after(1.0, paired=1) == ""
+    assert waiting.problem_after(1.0, paired=20) == ""
 
 
 def test_depth_of_another_camera_is_brought_to_the_image(graph, tmp_path):

@@ -84,7 +84,8 @@ def test_a_mismatch_is_an_error_that_names_both_profiles(graph):
     assert error == (
         "incompatible quality of service on /image: requested reliable, volatile, offered "
         "best_effort, volatile by node fake_camera; no image comes from there. Set "
-        "image_reliability to auto or best_effort, or let the publisher be reliable"
+        "image_reliability to auto or best_effort, or let the publisher be reliable (of bags: "
+        "`ros2 bag play --qos-profile-overrides-path`)"
     )
     assert not node.answers
 
@@ -93,12 +94,21 @@ def test_a_mismatch_under_process_every_frame_is_explained_with_what_helps(graph
     camera = start_camera(graph, "--reliability", "best_effort")
     node = PoseNode(graph, process_every_frame=True, image_reliability="auto")
     node.wait_for_message("1 of an incompatible quality of service")
-    assert "Let the publisher be reliable" in node.status.message
-    assert "process_every_frame false" in node.status.message
+    assert "Set process_every_frame to false, or let the publisher be" in node.status.message
     assert not node.answers
     stop_camera(graph, camera)
     start_camera(graph, "--reliability", "reliable")
     node.wait_for_answers()
+
+
+def test_an_override_that_no_publisher_serves_is_named_in_the_diagnostics(graph):
+    start_camera(graph)
+    override = "qos_overrides./image.subscription.durability"
+    node = PoseNode(graph, **{override: "transient_local"})
+    node.wait_for_message("requested best_effort, transient_local, offered best_effort, volatile.")
+    assert f"Set {override} to volatile, or let the publisher be" in node.status.message
+    assert "image_reliability" not in node.status.message
+    assert node.status.level == DiagnosticStatus.ERROR
 
 
 def test_auto_follows_the_publishers_in_both_directions(graph):

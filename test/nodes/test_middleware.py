@@ -28,13 +28,35 @@ def use(monkeypatch):
     ("rmw", "words"),
     [
         ("rmw_fastrtps_cpp", "camera driver, and all who listen, with FASTRTPS_DEFAULT_PROFILES"),
-        ("rmw_cyclonedds_cpp", "this node, and all who listen, with CYCLONEDDS_URI=file:///"),
+        (
+            "rmw_cyclonedds_cpp",
+            "the pose node, and all who listen to the camera, with CYCLONEDDS_URI=file:///",
+        ),
         ("rmw_zenoh_cpp", "as rmw_zenoh_cpp wants it"),
     ],
 )
 def test_each_middleware_has_its_own_remedy(use, rmw, words):
     use(rmw)
     assert words in room_for_images()
+
+
+@pytest.mark.parametrize(
+    ("library", "names"),
+    [
+        ("libfastrtps.so.2.14", ["FASTRTPS_DEFAULT_PROFILES_FILE"]),
+        ("libfastdds.so.3.1", ["FASTDDS_DEFAULT_PROFILES_FILE"]),
+        ("", ["FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"]),
+    ],
+)
+def test_the_remedy_names_what_the_loaded_fast_dds_reads(
+    use, monkeypatch, tmp_path, library, names
+):
+    use("rmw_fastrtps_cpp")
+    monkeypatch.setattr(middleware, "LOADED", tmp_path / "maps")
+    if library:
+        (tmp_path / "maps").write_text(f"7f0000-7f1000 r-xp 0 fd:01 7  /opt/ros/lib/{library}\n")
+    assert list(middleware.read_profile_names()) == names
+    assert f"listen, with {names[0]}=/" in room_for_images()
 
 
 def test_the_profiles_come_with_the_package(root):
@@ -51,7 +73,14 @@ def test_the_profiles_come_with_the_package(root):
     [
         ("", MIB),
         (BUFFER.format('max="16MiB"'), 16 * MIB),
-        (BUFFER.format("min='4 MB' max='8 MB'"), 8_000_000),
+        (BUFFER.format("min='4 MB' max='8 MB'"), 8_388_608),
+        (BUFFER.format("min='9 MB' max='8 MB'"), 9_437_184),
+        (BUFFER.format('max="2000kB"'), 2_048_000),  # 1024 bytes each, as by KiB
+        (BUFFER.format('max="2000 KiB"'), 2_048_000),
+        (BUFFER.format('max="1.5MiB"'), 1_572_864),
+        (BUFFER.format('max="1GB"'), 1_073_741_824),
+        (BUFFER.format('max="1GiB"'), 1_073_741_824),
+        (BUFFER.format('max="200kB"'), 204_800),  # less than as shipped
         ("<Domain><General/></Domain>", MIB),
         ("/nowhere.xml", MIB),
         ("{folder}/large.xml", 10 * MIB),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import weakref
 from array import array
@@ -14,19 +15,29 @@ from rcl_interfaces.msg import Log
 from rclpy.event_handler import UnsupportedEventTypeError
 from rclpy.logging import LoggingSeverity
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import (
+    DurabilityPolicy,
+    QoSCompatibility,
+    QoSPolicyKind,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from alphapose_ros.config import Config, LiftingConfig
 from alphapose_ros.nodes.image_subscription import Gaps
 from alphapose_ros.nodes.reception import Reception
+from alphapose_ros.nodes.reliability import clashing_policies
 from alphapose_ros.nodes.worker import Worker
 
 BEST_EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 PICTURE = Image(height=1, width=1, encoding="mono8", step=1, data=array("B", b"x"))
 LOGS = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+RELIABILITIES = (ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT)
+DURABILITIES = (DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE)
 OVERRIDE = "qos_overrides./image.subscription."
 
 
@@ -130,39 +141,102 @@ def test_changing_over_keeps_the_counts_and_leaves_nothing_behind(graph, receive
     assert len(list(receiver.node.waitables)) == waitables
 
 
+SET, LET = f"Set {OVERRIDE}", "let the publisher be"
+BY_OVERRIDE = f"{SET}reliability to best_effort, or {LET} reliable ("
+
+
 @pytest.mark.parametrize(
-    ("overrides", "settings", "told"),
+    ("overrides", "settings", "remedy"),
     [
         (
             {},
             {"process_every_frame": True},
-            "requested reliable, volatile, offered best_effort, volatile by node tester; no image "
-            "comes from there. process_every_frame needs a reliable publisher",
+            f"Set process_every_frame to false, or {LET} reliable (",
         ),
         (
-            {OVERRIDE + "reliability": "reliable"},
             {},
-            "requested reliable, volatile, offered best_effort, volatile by node tester; no image "
-            "comes from there. Change qos_overrides./image.subscription",
+            {"process_every_frame": True, "image_reliability": "reliable"},
+            "Set process_every_frame to false and image_reliability to auto or best_effort, or",
+        ),
+        ({"reliability": "reliable"}, {}, BY_OVERRIDE),
+        ({"reliability": "RELIABLE"}, {"process_every_frame": True}, BY_OVERRIDE),
+        (
+            {"depth": 3},
+            {"image_reliability": "reliable"},
+            f"Set image_reliability to auto or best_effort, or {LET} reliable (",
         ),
         (
-            {OVERRIDE + "durability": "transient_local"},
+            {"durability": "transient_local"},
             {},
-            "requested best_effort, transient_local, offered best_effort, volatile by node tester; "
-            "no image comes from there. Change qos_overrides./image.subscription",
+            f"{SET}durability to volatile, or {LET} transient_local (",
+        ),
+        (
+            {"durability": "transient_local", "reliability": "reliable"},
+            {},
+            f"{SET}reliability to best_effort and {OVERRIDE}durability to volatile, or {LET} "
+            "reliable and transient_local (",
         ),
     ],
 )
 def test_every_mismatch_is_told_once_with_its_own_remedy(
-    graph, receive, errors, overrides, settings, told
+    graph, receive, errors, overrides, settings, remedy
 ):
     for _ in range(2):  # of one profile
         graph.node.create_publisher(Image, "image", BEST_EFFORT)
-    receive(overrides, **settings)
+    receiver = receive({OVERRIDE + name: value for name, value in overrides.items()}, **settings)
     graph.spin_until(errors)
     graph.spin_for(1.0)
     (error,) = errors()
-    assert told in error
+    assert "offered best_effort, volatile by node tester; no image comes from there" in error
+    assert f"from there. {remedy}" in error
+    assert f"offered best_effort, volatile. {remedy}" in receiver.problem()
+
+
+@pytest.mark.parametrize("policy", ["reliability", "durability"])
+def test_best_available_is_what_it_became_and_what_helps_is_told(graph, receive, errors, policy):
+    settled = {"reliability": "reliable, volatile", "durability": "best_effort, transient_local"}
+    demanded = {"reliability": "reliable", "durability": "transient_local"}[policy]
+    receiver = receive({OVERRIDE + policy: "best_available"})  # before there is a publisher
+    camera = graph.node.create_publisher(Image, "image", BEST_EFFORT)
+    graph.spin_until(errors)
+    (error,) = errors()
+    for told in (error, receiver.problem()):
+        assert f"requested {settled[policy]}, offered best_effort, volatile" in told
+        assert "(best_available is settled when the node subscribes), or let the" in told
+        assert f"or let the publisher be {demanded} (of bags:" in told
+    assert not camera.get_subscription_count()
+    assert receiver.reception.reliability == settled[policy].partition(",")[0]
+
+
+@pytest.mark.parametrize(
+    ("policy", "value"),
+    [("reliability", "reliable"), ("reliability", "best_available")]
+    + [("durability", "transient_local"), ("durability", "best_available")],
+)
+def test_overrides_that_are_set_as_the_remedy_says_let_images_in(graph, receive, policy, value):
+    receiver = receive({OVERRIDE + policy: value})
+    camera = graph.node.create_publisher(Image, "image", BEST_EFFORT)
+    graph.spin_until(lambda: "incompatible" in receiver.problem())
+    name, wanted = re.search(r"Set (\S+) to (\w+)", receiver.problem()).groups()
+    second = receive({name: wanted})
+    graph.spin_until(camera.get_subscription_count)
+    camera.publish(PICTURE)
+    graph.spin_until(lambda: second.taken)
+    assert not receiver.taken
+
+
+@pytest.mark.parametrize("asked", [(r, d) for r in RELIABILITIES for d in DURABILITIES])
+def test_policies_clash_where_rclpy_finds_an_error(asked):
+    for offered in ((r, d) for r in RELIABILITIES for d in DURABILITIES):
+        ours, theirs = (
+            QoSProfile(depth=1, reliability=r, durability=d) for r, d in (asked, offered)
+        )
+        compatibility, reason = qos_check_compatible(theirs, ours)
+        clashing = clashing_policies(theirs, ours)
+        assert bool(clashing) == (compatibility == QoSCompatibility.ERROR)
+        words = {QoSPolicyKind.RELIABILITY: "effort", QoSPolicyKind.DURABILITY: "olatile publisher"}
+        assert all(words[kind] in reason for kind in clashing)
+        assert len(clashing) == reason.count("ERROR")
 
 
 def test_overrides_come_before_the_settings(graph, receive):
