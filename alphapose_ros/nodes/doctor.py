@@ -46,13 +46,10 @@ from alphapose_ros.nodes.doctor_transport import (
     judge_settings,
     judge_space,
 )
+from alphapose_ros.nodes.events import SubscriptionEventCallbacks, UnsupportedEventTypeError
+from alphapose_ros.nodes.info_subscription import InfoSubscription
 from alphapose_ros.nodes.middleware import is_cyclone
 from alphapose_ros.nodes.reliability import shown, suited_reliability
-
-try:
-    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
-except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
 STEADY_S = 1.0  # without a change, after which the graph is known
 MOST_S = 4.0  # to wait for that
@@ -135,7 +132,7 @@ class Examination:
             return
         reliability = suited_reliability(publishers)
         infos = info_topic(self._topic)
-        self._node.create_subscription(CameraInfo, infos, self._on_info, BEST_EFFORT)
+        InfoSubscription(self._node, infos, self._on_info)
         heard = self._listen(KINDS[publishers[0].topic_type], reliability)
         yield judge_rate(heard, shown(reliability))
         size = None if heard.last is None else len(heard.last.data)

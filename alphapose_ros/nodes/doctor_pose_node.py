@@ -21,10 +21,10 @@ from alphapose_ros.io.findings import FAIL, OK, WARN, Finding
 from alphapose_ros.nodes.doctor_camera import INFO, info_topic, info_topics
 from alphapose_ros.nodes.doctor_images import KINDS, images_elsewhere
 from alphapose_ros.nodes.doctor_transport import full_name
+from alphapose_ros.nodes.publishers import fitting
 from alphapose_ros.nodes.reliability import is_compatible, shown_profile
 from alphapose_ros.nodes.silence import (
     COMPRESSED,
-    FITTING,
     RAW,
     SUFFIX,
     cameras,
@@ -315,7 +315,7 @@ def _judge_publishers(
             "its input",
             f"{name} asks for {shown_profile(ear.qos_profile)} on {heard}, {full_name(one)} "
             f"offers {shown_profile(one.qos_profile)}: no image comes through",
-            FITTING,
+            fitting([one], ear.qos_profile),
         )
         for one in publishers
         if not is_compatible(one, ear.qos_profile)

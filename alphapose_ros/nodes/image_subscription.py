@@ -166,10 +166,8 @@ class ImageSubscription:
         Args:
             name: of the input.
         """
-        asked = self.qos
         return reason_of_silence(
-            *(self._node, self._topic, self.type_name, asked, name),
-            lambda unfit: self._mismatches.remedy(unfit, asked),
+            *(self._node, self._topic, self.type_name, self.qos, name), self._mismatches.remedy
         )
 
     # Quality of service

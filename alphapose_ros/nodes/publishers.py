@@ -18,18 +18,36 @@ from alphapose_ros.nodes.reliability import (
     policy_of,
     shown,
     shown_profile,
+    wanting,
 )
 
 LOOK_S = 0.5  # between looks
 NAMELESS = "_NODE_NAME_UNKNOWN_"  # what rclpy says until a publisher's node is known as well
 NAMED_S = 3.0  # after which it has none
 OF_BAGS = "of bags: `ros2 bag play --qos-profile-overrides-path`"
+TO_ASK_FOR_LESS = {
+    QoSPolicyKind.RELIABILITY: (
+        "image_reliability auto, process_every_frame false, and no qos_overrides that say otherwise"
+    ),
+    QoSPolicyKind.DURABILITY: "no qos_overrides of the durability",
+}
 
 
 def publishers_of(node: Node, topic: str, type_name: str) -> list[TopicEndpointInfo]:
     """Return who publishes messages of a type on a topic, as far as ``node`` sees by now."""
     publishers = node.get_publishers_info_by_topic(topic)
     return [one for one in publishers if one.topic_type == type_name]
+
+
+def fitting(publishers: Iterable[TopicEndpointInfo], asked: QoSProfile) -> str:
+    """Return the remedy for publishers that do not fit a subscription of unknown settings."""
+    kinds = wanting(publishers, asked)
+    less = "; ".join(TO_ASK_FOR_LESS[kind] for kind in kinds)
+    return f"Let the publisher be {_values(asked, kinds)} ({OF_BAGS}), or ask for less: {less}"
+
+
+def _values(asked: QoSProfile, kinds: Iterable[QoSPolicyKind]) -> str:
+    return " and ".join(shown(policy_of(asked, kind)) for kind in kinds)
 
 
 class Lookout:
@@ -114,11 +132,9 @@ class Mismatches:
 
     def remedy(self, publishers: Iterable[TopicEndpointInfo], asked: QoSProfile) -> str:
         """Return what to change so that messages come from ``publishers``, which do not fit."""
-        clashes = [clashing_policies(one.qos_profile, asked) for one in publishers]
-        kinds = [kind for kind in DEMANDS if any(kind in one for one in clashes)]
+        kinds = wanting(publishers, asked)
         levers = " and ".join(map(self._lever, kinds))
-        wanted = " and ".join(shown(policy_of(asked, kind)) for kind in kinds)
-        return f"Set {levers}, or let the publisher be {wanted} ({OF_BAGS})"
+        return f"Set {levers}, or let the publisher be {_values(asked, kinds)} ({OF_BAGS})"
 
     def _lever(self, kind: QoSPolicyKind) -> str:
         """Return what to set so that no more of a policy is asked for than everybody offers."""

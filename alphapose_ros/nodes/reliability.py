@@ -94,6 +94,12 @@ def clashing_policies(offered: QoSProfile, asked: QoSProfile) -> list[QoSPolicyK
     ]
 
 
+def wanting(publishers: Iterable[TopicEndpointInfo], asked: QoSProfile) -> list[QoSPolicyKind]:
+    """Return of which policies any of ``publishers`` offers less than a subscription asks for."""
+    clashes = [clashing_policies(one.qos_profile, asked) for one in publishers]
+    return [kind for kind in DEMANDS if any(kind in one for one in clashes)]
+
+
 def policy_of(qos: QoSProfile, kind: QoSPolicyKind) -> ReliabilityPolicy | DurabilityPolicy:
     """Return the reliability or the durability of a profile."""
     return qos.reliability if kind == QoSPolicyKind.RELIABILITY else qos.durability

@@ -10,6 +10,7 @@ from rclpy.qos import QoSProfile
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from alphapose_ros.nodes.middleware import room_for_images
+from alphapose_ros.nodes.publishers import fitting
 from alphapose_ros.nodes.reliability import is_compatible, shown_profile
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
@@ -19,11 +20,6 @@ MARKS = {  # services by which our pose nodes are known among all others
     "change_state": "lifecycle_msgs/srv/ChangeState",
     "set_target": "alphapose_ros/srv/SetTarget",
 }
-FITTING = (  # the remedy for a mismatch where it is not known what the subscriber was told
-    "Let the publisher be reliable (of bags: `ros2 bag play --qos-profile-overrides-path`), or ask "
-    "for less: image_reliability auto, process_every_frame false, and no qos_overrides that say "
-    "otherwise"
-)
 
 
 def cameras(node: Node) -> dict[str, list[TopicEndpointInfo]]:
@@ -64,7 +60,7 @@ def reason_of_silence(
     type_name: str,
     asked: QoSProfile,
     name: str = "image",
-    remedy: Callable[[list[TopicEndpointInfo]], str] = lambda _: FITTING,
+    remedy: Callable[[list[TopicEndpointInfo], QoSProfile], str] = fitting,
 ) -> str:
     """Return who publishes on a topic that nothing arrives on, and the remedy.
 
@@ -88,7 +84,7 @@ def reason_of_silence(
     if unfit:
         return (
             f"{count}, {len(unfit)} of an incompatible quality of service: requested "
-            f"{shown_profile(asked)}, offered {_offers(unfit)}. {remedy(unfit)}"
+            f"{shown_profile(asked)}, offered {_offers(unfit)}. {remedy(unfit, asked)}"
         )
     return (
         f"{count}, compatible ({_offers(ours)}). Either the camera sends nothing, or DDS loses "

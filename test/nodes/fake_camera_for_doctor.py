@@ -14,12 +14,13 @@ import cv2
 import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 
 RATE_HZ = 25.0
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 PAST_S = 1_000_000_000  # of the stamps of an old bag
 
 
@@ -38,7 +39,13 @@ class Camera:
         self.images = node.create_publisher(type(self.message), f"/{name}/image{suffix}", qos)
         self.info = self.make_info()
         if self.info is not None:
-            self.infos = node.create_publisher(CameraInfo, f"/{name}/camera_info", qos)
+            is_latched = self.choice.get("info") == "latched"
+            self.infos = node.create_publisher(
+                CameraInfo, f"/{name}/camera_info", LATCHED if is_latched else qos
+            )
+            if is_latched:
+                self.info.header.frame_id = "lens"
+                self.infos.publish(self.info)
         if "clock" in self.choice:
             self.clock = node.create_publisher(Clock, "/clock", qos)
         self.count = 0
@@ -86,7 +93,7 @@ class Camera:
             self.message.header.frame_id = self.choice.get("frame", "lens")
         if "silent" not in self.choice:
             self.images.publish(self.message)
-        if self.info is not None:
+        if self.info is not None and self.choice.get("info") != "latched":
             self.info.header.stamp = stamp
             self.info.header.frame_id = "lens"
             self.infos.publish(self.info)

@@ -70,6 +70,12 @@ def test_the_place_of_the_camera_is_read_from_real_transforms(rig, graph):
     assert found["TF"].values["chain"] == ["lens", "base"]
 
 
+def test_camera_info_that_was_published_once_before_is_heard(rig):
+    with rig.running("latched info=latched"):
+        found = rig.examine("/latched/image", until=having("camera info", OK))
+    assert found["camera info"].values["fx"] == 60
+
+
 @pytest.mark.parametrize(
     ("topic", "info"),
     [

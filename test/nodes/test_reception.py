@@ -28,6 +28,7 @@ from std_msgs.msg import Header
 
 from alphapose_ros.config import Config, LiftingConfig
 from alphapose_ros.nodes.image_subscription import Gaps
+from alphapose_ros.nodes.publishers import fitting
 from alphapose_ros.nodes.reception import Reception
 from alphapose_ros.nodes.reliability import clashing_policies
 from alphapose_ros.nodes.worker import Worker
@@ -36,8 +37,8 @@ BEST_EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 PICTURE = Image(height=1, width=1, encoding="mono8", step=1, data=array("B", b"x"))
 LOGS = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-RELIABILITIES = (ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT)
-DURABILITIES = (DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE)
+RELIABILITIES = SURE, LOOSE = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
+DURABILITIES = KEPT, GONE = DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE
 OVERRIDE = "qos_overrides./image.subscription."
 
 
@@ -237,6 +238,24 @@ def test_policies_clash_where_rclpy_finds_an_error(asked):
         words = {QoSPolicyKind.RELIABILITY: "effort", QoSPolicyKind.DURABILITY: "olatile publisher"}
         assert all(words[kind] in reason for kind in clashing)
         assert len(clashing) == reason.count("ERROR")
+
+
+@pytest.mark.parametrize(
+    ("offered", "wanted", "less"),
+    [
+        ((LOOSE, KEPT), "reliable", "image_reliability auto, .* that say otherwise"),
+        ((SURE, GONE), "transient_local", "no qos_overrides of the durability"),
+        ((LOOSE, GONE), "reliable and transient_local", "image_reliability .*; no qos_.*"),
+    ],
+)
+def test_a_remedy_is_of_the_policies_that_clash(offered, wanted, less):
+    asked = QoSProfile(depth=1, reliability=SURE, durability=KEPT)
+    reliability, durability = offered
+    theirs = QoSProfile(depth=1, reliability=reliability, durability=durability)
+    remedy = fitting([SimpleNamespace(qos_profile=theirs)], asked)
+    assert re.fullmatch(
+        rf"Let the publisher be {wanted} \(of bags: .*\), or ask for less: {less}", remedy
+    )
 
 
 def test_overrides_come_before_the_settings(graph, receive):
