@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 MAX_ASPECT_ERROR = 0.01  # of two sizes of what is called the same picture
+REMEDY = (  # where depth turns out not to be registered
+    "Take depth that is registered to the image (often called aligned_depth_to_color); or live set "
+    "lifting.depth_registered to false, and in a bag record the CameraInfo of both"
+)
 
 
 def is_same_picture(one: tuple[int, int], other: tuple[int, int]) -> bool:
@@ -29,9 +33,7 @@ def resized(depth: np.ndarray, width: int, height: int) -> np.ndarray:
     if not is_same_picture((width, height), (found[1], found[0])):
         raise ValueError(
             f"depth has {found[1]} x {found[0]} pixels, the image {width} x {height}: not the same "
-            "picture. Take depth that is registered to the image (often called "
-            "aligned_depth_to_color); or live set lifting.depth_registered to false, and in a bag "
-            "record the CameraInfo of both"
+            f"picture. {REMEDY}"
         )
     rows = ((np.arange(height) + 0.5) * found[0] / height).astype(np.intp)
     columns = ((np.arange(width) + 0.5) * found[1] / width).astype(np.intp)

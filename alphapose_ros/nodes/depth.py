@@ -16,10 +16,12 @@ from alphapose_ros.config import Config, LiftingConfig
 from alphapose_ros.frame import Camera, Frame
 from alphapose_ros.images import read_depth
 from alphapose_ros.lifting.camera import register, scaled
+from alphapose_ros.lifting.registered import check_registered
 from alphapose_ros.lifting.resizing import resized
 from alphapose_ros.nodes.conversions import Calibration, to_ns
 from alphapose_ros.nodes.image_subscription import ImageSubscription
 from alphapose_ros.nodes.info_subscription import InfoSubscription
+from alphapose_ros.nodes.losses import Losses
 from alphapose_ros.nodes.pairing import Pairing
 from alphapose_ros.nodes.reception import Arrival, DepthArrival
 from alphapose_ros.nodes.reliability import overridden_policies
@@ -40,6 +42,7 @@ class DepthCounts:
     paired: int
     without_depth: int  # colour images that went on alone
     unpaired: int  # depth images that no colour image came for
+    lost: int  # depth images that were published and did not come, as far as is known
 
 
 class DepthReception:
@@ -75,6 +78,7 @@ class DepthReception:
         self._verdict = ""
         self._camera_info: CameraInfo | None = None
         self.topic = node.resolve_topic_name("depth")
+        self._losses = Losses(self.topic, config, "depth images")
         info_topic = node.resolve_topic_name("depth_camera_info")
         overridden_policies(node, info_topic)  # first: it may raise
         self._images = ImageSubscription(node, Image, self.topic, self._on_depth, config, has_room)
@@ -88,7 +92,8 @@ class DepthReception:
         """What became of the images so far."""
         pairing = self._pairing
         return DepthCounts(
-            self._received, pairing.paired, pairing.colour_alone, pairing.depth_alone
+            *(self._received, pairing.paired, pairing.colour_alone, pairing.depth_alone),
+            lost=self._images.lost,
         )
 
     @property
@@ -111,9 +116,11 @@ class DepthReception:
         """Return what seems to be wrong with depth, and the remedy; "" if nothing does."""
         if not self._has_room():
             self._last_s = time.monotonic()  # images wait, nothing is silent
-        counts, silent_s = self.counts, time.monotonic() - self._last_s
+        now_s, counts = time.monotonic(), self.counts
+        silent_s = now_s - self._last_s
         if silent_s > timeout_s:
             self._judged, self._verdict = (counts.paired, counts.without_depth), ""
+            self._losses.forget(counts.received, counts.lost)
             return (
                 f"no depth image on {self.topic} for {silent_s:.0f} s, people have no positions by "
                 f"depth; {self._images.reason_of_silence('depth')}"
@@ -123,7 +130,8 @@ class DepthReception:
             self._judged = (counts.paired, counts.without_depth)
             is_well = paired >= LONELY * (paired + alone)
             self._verdict = "" if is_well else self._lonely(alone, paired + alone)
-        return self._verdict
+        # What DDS loses is found by no image either: that is the cause, and comes first.
+        return self._losses.problem(counts.received, counts.lost, now_s) or self._verdict
 
     def _lonely(self, alone: int, total: int) -> str:
         return (
@@ -176,7 +184,7 @@ class DepthReader:
         if depth is None:
             return frame, ""
         try:
-            metres = self._on_image(frame, depth)
+            metres = self._on_image(frame, info, depth)
         except (ValueError, LookupError) as error:  # its message says what to do
             return frame, f"depth ignored: {error.args[0]}"
         if np.isfinite(metres).any():
@@ -198,23 +206,37 @@ class DepthReader:
             return f"people have no positions: {error}"
         return ""
 
-    def _on_image(self, frame: Frame, depth: DepthArrival) -> np.ndarray:
+    def _on_image(self, frame: Frame, info: CameraInfo, depth: DepthArrival) -> np.ndarray:
         """Return depth (H, W) [m] with the pixels of the frame's image.
 
         Raises:
-            ValueError: the message is no depth image, or sizes do not go together.
+            ValueError: the message is no depth image, sizes do not go together, or depth that
+                should be registered is of another camera.
             LookupError: where the depth camera is is not known.
         """
         image = depth.image
         metres = read_depth(image)
         height, width = frame.image.shape[:2]
-        if self._config.depth_registered:
-            return resized(metres, width, height)
         camera = replace(scaled(frame.camera, width, height), width=width, height=height)
+        if self._config.depth_registered:
+            found = resized(metres, width, height)
+            depth_camera = self._said_camera(camera, info, depth.camera_info)
+            check_registered(frame.frame_id, image.header.frame_id, camera, depth_camera)
+            return found
         transform = self._offset
         if transform is None:
             transform = self._find(frame.frame_id, image.header.frame_id, frame.stamp_ns)
         return register(metres, self._depth_camera(depth.camera_info), camera, transform)
+
+    def _said_camera(
+        self, camera: Camera, info: CameraInfo, depth_info: CameraInfo | None
+    ) -> Camera | None:
+        """Return the camera of depth that should be registered, if its driver says one."""
+        if depth_info is None:
+            return None
+        said, other = ((one.width, one.height, *one.k) for one in (info, depth_info))
+        # A copy of the image's message speaks of its camera, also where images are rectified.
+        return camera if said == other else self._calibration(depth_info)
 
     def _depth_camera(self, info: CameraInfo | None) -> Camera:
         if info is None:

@@ -50,6 +50,7 @@ class Rig:
             "lifting.wait_s": 0.3,
         }
         self.graph, self.sec = graph, 0
+        self.depth_frame_id = "front_camera"  # that of the image: registered
         self.process = graph.start("pose_node", **{**settings, **parameters})
         make = graph.node.create_publisher
         self.colour = make(Image, "image", SENSOR)
@@ -84,7 +85,7 @@ class Rig:
         self.sec += 2  # longer than positions are predicted
         for message in (depth,) if depth is not None else ():
             message.header.stamp.sec = self.sec if depth_sec is None else depth_sec
-            message.header.frame_id = "depth_camera"
+            message.header.frame_id = self.depth_frame_id
             self.depth.publish(message)
         self.colour.publish(self.image())
         self.graph.spin_until(

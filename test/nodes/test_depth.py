@@ -50,6 +50,7 @@ def test_calibrations_that_were_published_once_before_give_places_and_markers(gr
         graph.node.create_publisher(CameraInfo, topic, LATCHED).publish(info)
     settings = {"lifting.depth_registered": False, "lifting.depth_offset": '"0 0 0.5 0 0 0"'}
     rig = Rig(graph, tmp_path, info_qos=LATCHED, **settings)
+    rig.depth_frame_id = "depth_camera"
     markers = graph.listen(MarkerArray, "markers")
 
     def person():
@@ -92,6 +93,35 @@ def test_depth_that_cannot_be_used_is_told_of_and_costs_positions_only(graph, tm
     assert said.count("rgb8") == 1  # not once for every image
 
 
+def test_depth_in_another_frame_or_of_another_lens_is_not_believed(graph, tmp_path):
+    rig = Rig(graph, tmp_path, **{"image_timeout_s": 600.0})
+    rig.send_infos()
+    rig.depth_frame_id = "depth_camera"
+    assert is_nowhere(rig.show(depth_of(plane((48, 64)))))
+    rig.tells("depth ignored: depth is in frame 'depth_camera', the image in 'front_camera'")
+    rig.depth_frame_id = "front_camera"
+    assert is_at(rig.show(depth_of(plane((48, 64)))), RANGE_M)
+    rig.depth_info.publish(info_of(64, 48, focal=35.0))
+    graph.spin_for(0.2)
+    assert is_nowhere(rig.show(depth_of(plane((48, 64)))))
+    rig.tells("`depth_camera_info` is of another lens than `camera_info`")
+    rig.depth_info.publish(info_of(64, 48, focal=50.0))
+    graph.spin_for(0.2)
+    assert is_at(rig.show(depth_of(plane((48, 64)))), RANGE_M)
+
+
+def test_depth_with_a_copy_of_the_images_calibration_is_registered_to_rectified_images_too():
+    reader = DepthReader(LiftingConfig(), lambda *_: None)
+    rectified = np.array([[80.0, 0, 64], [0, 80, 48], [0, 0, 1]])  # P, where K is 100
+    camera = Camera(matrix=rectified, distortion=np.zeros(5), width=128, height=96)
+    frame = Frame(image=NOISE, frame_id="front_camera", camera=camera)
+    seen, problem = reader(frame, info_of(), DepthArrival(depth_of(plane()), info_of()))
+    assert problem == ""
+    np.testing.assert_array_equal(seen.depth, plane())
+    _, problem = reader(frame, info_of(), DepthArrival(depth_of(plane()), info_of(focal=120.0)))
+    assert "focal length 120 px" in problem
+
+
 def test_a_silent_depth_camera_is_told_of_by_name(graph, tmp_path):
     rig = Rig(graph, tmp_path, **{"image_timeout_s": 1.0})
     rig.send_infos()
@@ -112,16 +142,20 @@ def test_depth_at_another_rate_is_told_of(graph, tmp_path):
 class Waiting:
     """A reception of depth that is told what time it is, and whether there is room."""
 
-    def __init__(self, graph, monkeypatch):
+    def __init__(self, graph, monkeypatch, **settings):
         self.now_s, self.has_room = 100.0, True
         clock = SimpleNamespace(monotonic=lambda: self.now_s)
         monkeypatch.setattr("alphapose_ros.nodes.depth.time", clock)
-        self.reception = DepthReception(graph.node, print, Config(), lambda: self.has_room)
+        self.reception = DepthReception(
+            graph.node, print, Config(**settings), lambda: self.has_room
+        )
 
-    def problem_after(self, seconds, paired=0, alone=0):
+    def problem_after(self, seconds, paired=0, alone=0, lost=0):
         self.now_s += seconds
         if paired:
             self.reception._last_s = self.now_s
+            self.reception._received += paired
+        self.reception._images._on_lost(SimpleNamespace(total_count_change=lost))
         self.reception._pairing.paired += paired
         self.reception._pairing.colour_alone += alone
         return self.reception.problem(timeout_s=5.0)
@@ -144,10 +178,28 @@ def test_images_without_depth_are_not_counted_against_a_camera_that_comes_back(g
     assert waiting.problem_after(1.0, paired=20) == ""
 
 
+def test_depth_that_dds_loses_is_told_of_as_that(graph, monkeypatch):
+    waiting = Waiting(graph, monkeypatch)
+    told = waiting.problem_after(1.0, paired=12, alone=18, lost=18)
+    assert told.startswith("12 of 30 depth images arrived on /depth: DDS loses them on the way")
+    assert waiting.reception.counts.lost == 18
+    assert "arrived on /depth" in waiting.problem_after(1.0, paired=5, alone=2, lost=2)
+    assert waiting.problem_after(1.0, paired=30) == ""
+    assert "15 of 20 images found no depth" in waiting.problem_after(1.0, paired=5, alone=15)
+
+
+def test_depth_that_a_full_queue_loses_is_told_of_as_that(graph, monkeypatch):
+    waiting = Waiting(graph, monkeypatch, process_every_frame=True)
+    told = waiting.problem_after(1.0, paired=19, lost=1)
+    assert told.startswith("1 depth images were lost on /depth, although process_every_frame")
+    assert waiting.problem_after(11.0, paired=10) == ""
+
+
 def test_depth_of_another_camera_is_brought_to_the_image(graph, tmp_path):
     offset = "0 0 0.5 0 0 0"  # half a metre nearer to what it sees
     settings = {"lifting.depth_registered": False, "lifting.depth_offset": f'"{offset}"'}
     rig = Rig(graph, tmp_path, **settings)
+    rig.depth_frame_id = "depth_camera"
     rig.send_infos()
     assert is_nowhere(rig.show(depth_of(plane((120, 160), RANGE_M - 0.5))))
     rig.tells("no CameraInfo has come yet on `depth_camera_info`")
