@@ -10,7 +10,7 @@ import numpy as np
 
 from alphapose_ros.config import OutputConfig
 from alphapose_ros.frame import Camera, Frame, Tracks, TrackState
-from alphapose_ros.lifting.camera import scaled
+from alphapose_ros.lifting.camera import rays, scaled
 from alphapose_ros.messages import Dialect, duration
 
 ARROW, LINE_LIST, SPHERE_LIST, TEXT_VIEW_FACING = 0, 5, 7, 9  # types of Marker.msg
@@ -20,6 +20,8 @@ LINES, POINTS, LABEL, VELOCITY = "skeleton", "keypoints", "label", "velocity"  #
 OPAQUE, FADED = 1.0, 0.35  # of people who are seen, and of those who are predicted
 ARROW_S = 1.0  # an arrow shows the way of so long a time
 SLOWEST_M_S = 0.05  # that is drawn as an arrow
+PERIODS = 3  # between images, that markers stay at least ...
+LONGEST_S = 10.0  # ... but no longer than this
 
 Colour = tuple[int, int, int]  # blue, green, red, 0 to 255
 
@@ -54,8 +56,9 @@ class MarkerBoard:
     """What RViz shows of each person: lines, points, a label, an arrow, by track id.
 
     A person without depth is drawn on a plane one metre in front of the camera, as on the
-    picture; without CameraInfo the focal length is taken to be the image's width. Lost people are
-    faded: their predicted box, or where they are predicted to be.
+    picture; without CameraInfo the focal length is taken to be the image's width. Who has a
+    position but no keypoints in metres is drawn flat where that is. Lost people are faded: their
+    predicted box, or where they are predicted to be.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -68,10 +71,11 @@ class MarkerBoard:
         self._msgs = dialect.msgs
         self._dialect = dialect
         self._shown: set[tuple[int, str]] = set()  # track id, namespace
+        self._stamp_ns: int | None = None  # of the last image
 
     def clear(self, header: Any) -> Any:
         """Return the MarkerArray that removes everything."""
-        self._shown = set()
+        self._shown, self._stamp_ns = set(), None
         marker = self._msgs.Marker(header=header, action=DELETEALL)
         return self._msgs.MarkerArray(markers=[marker])
 
@@ -86,14 +90,15 @@ class MarkerBoard:
         """Return the MarkerArray that draws the people of this frame and removes what is gone.
 
         Args:
-            tracks: of this frame.
-            frame: the image, for its size and camera.
+            tracks: of this frame, with all that is in metres in the camera's frame.
+            frame: the image, for its size, camera and stamp.
             header: of the image.
-            config: what is drawn, and for how long it stays by itself.
+            config: what is drawn, and for how long it stays by itself at least.
             colours: of the people.
         """
         places = _places(tracks, frame, config.keypoint_score)
-        pen = _Pen(self._msgs, header, duration(config.marker_lifetime_s, self._dialect))
+        lifetime_s = self._lifetime_s(config.marker_lifetime_s, frame.stamp_ns)
+        pen = _Pen(self._msgs, header, duration(lifetime_s, self._dialect))
         for row in np.flatnonzero(tracks.states != TrackState.REMOVED):
             figure = _figure(tracks, row, places[row], frame)
             if len(figure.points):
@@ -107,6 +112,13 @@ class MarkerBoard:
         ]
         self._shown = shown
         return self._msgs.MarkerArray(markers=gone + pen.markers)
+
+    def _lifetime_s(self, wanted_s: float, stamp_ns: int) -> float:
+        """Return how long markers stay, so that they do not blink where images come slowly."""
+        last_ns, self._stamp_ns = self._stamp_ns, stamp_ns
+        if last_ns is None or not wanted_s:  # 0: they stay for ever
+            return wanted_s
+        return max(wanted_s, min(PERIODS * (stamp_ns - last_ns) / 1e9, LONGEST_S))
 
 
 def label(tracks: Tracks, row: int) -> str:
@@ -124,6 +136,25 @@ def on_plane(pixels: np.ndarray, frame: Frame) -> np.ndarray:
     return np.concatenate((places, np.where(np.isnan(places[..., :1]), np.nan, PLANE_M)), axis=-1)
 
 
+def _at_distance(pixels: np.ndarray, z_m: np.ndarray, frame: Frame) -> np.ndarray:
+    """Put the pixels (N, K, 2) of people as far away as they are (N,): (N, K, 3) [m].
+
+    NaN where the pixels are, where the distance is unknown, and behind the camera.
+    """
+    return _rays(pixels, frame) * np.where(z_m > 0, z_m, np.nan)[:, None, None]
+
+
+def _rays(pixels: np.ndarray, frame: Frame) -> np.ndarray:
+    """Return x y 1 (..., 3) of pixels (..., 2), through the lens where it is known."""
+    height, width = frame.image.shape[:2]
+    if isinstance(frame.camera, Camera):
+        try:
+            return rays(pixels, scaled(frame.camera, width, height))
+        except ValueError:  # that of another picture, or with a lens that nobody knows
+            pass
+    return on_plane(pixels, frame) / PLANE_M
+
+
 def _camera_matrix(frame: Frame) -> np.ndarray:
     """Return (3, 3) for the pixels of the image, guessed where no calibration is for them."""
     height, width = frame.image.shape[:2]
@@ -138,19 +169,36 @@ def _camera_matrix(frame: Frame) -> np.ndarray:
 def _places(tracks: Tracks, frame: Frame, min_score: float) -> np.ndarray:
     """Return where the keypoints are drawn, (N, K, 3) [m], NaN where they are not.
 
-    Where some people have depth, those without are not drawn, as they are not on the plane.
+    Where somebody is in space, who has no place there is not drawn, as that is not on the plane.
     """
     poses = tracks.poses
-    is_sure = (poses.keypoints[..., 2] >= min_score)[..., None]
-    lifted = poses.keypoints_3d
-    places = on_plane(poses.keypoints[..., :2], frame) if lifted is None else lifted
-    is_there = is_sure & np.isfinite(places).all(axis=-1, keepdims=True)
-    return np.where(is_there, places, np.nan)
+    pixels = np.where(poses.keypoints[..., 2:] >= min_score, poses.keypoints[..., :2], np.nan)
+    if not _is_in_space(tracks):
+        return _finite(on_plane(pixels, frame))
+    places = np.full((*pixels.shape[:2], 3), np.nan)
+    if poses.keypoints_3d is not None:
+        places = _finite(np.where(np.isnan(pixels[..., :1]), np.nan, poses.keypoints_3d))
+    if tracks.positions is not None:
+        # No depth in this image, or people who are placed by their feet: flat, where they are.
+        rows = np.isnan(places).all(axis=(1, 2)) & np.isfinite(tracks.positions).all(axis=1)
+        places[rows] = _finite(_at_distance(pixels[rows], tracks.positions[rows, 2], frame))
+    return places
+
+
+def _finite(points: np.ndarray) -> np.ndarray:
+    """Return points (..., 3), NaN where one of their numbers is not finite."""
+    return np.where(np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)
+
+
+def _is_in_space(tracks: Tracks) -> bool:
+    """Whether it is known of anybody where they are, in this image or from those before."""
+    is_placed = tracks.positions is not None and np.isfinite(tracks.positions).all(axis=1).any()
+    return bool(is_placed) or tracks.poses.keypoints_3d is not None
 
 
 def _figure(tracks: Tracks, row: int, places: np.ndarray, frame: Frame) -> Figure:
     """Choose what is drawn of a person: keypoints, the place, or a predicted box on the plane."""
-    is_flat = tracks.poses.keypoints_3d is None
+    is_in_space = _is_in_space(tracks)
     position = np.empty((0, 3))
     if tracks.positions is not None and np.isfinite(tracks.positions[row]).all():
         position = tracks.positions[row : row + 1]
@@ -160,8 +208,8 @@ def _figure(tracks: Tracks, row: int, places: np.ndarray, frame: Frame) -> Figur
         numbers = np.cumsum(is_there) - 1  # of the rows that are there
         edges = tracks.poses.skeleton.edge_rows
         ends = numbers[edges[is_there[edges].all(axis=1)]]
-        return Figure(places[is_there], ends, True, ON_PLANE if is_flat else IN_SPACE, way)
-    if len(position) or not is_flat:
+        return Figure(places[is_there], ends, True, IN_SPACE if is_in_space else ON_PLANE, way)
+    if is_in_space:
         return Figure(position, _SIDES[:0], True, IN_SPACE, way)
     corners = _box_on_plane(tracks.poses.boxes[row], frame)
     is_lost = tracks.states[row] == TrackState.LOST

@@ -46,6 +46,7 @@ ARGUMENTS = {  # name: default, which an empty one has too; meaning
     "model": ("", "pose weights by name; empty: as params_file says"),
     "rviz": ("false", "open RViz too"),
     "rviz_config": (str(SHARE / "rviz/pose.rviz"), "layout of RViz"),
+    "rviz_fixed_frame": ("", "Fixed Frame of RViz: frame_id of images, odom; empty: the layout's"),
 }
 REFUSED = {  # what comes with other packages' launch files: default, why it is all one can choose
     "use_composition": ("false", "nodes in Python cannot be composed"),
@@ -207,13 +208,17 @@ def start_rviz(context: LaunchContext) -> list[Node]:
     """Return RViz where it is asked for."""
     if LaunchConfiguration("rviz").perform(context) != "true":
         return []
+    arguments = ["-d", LaunchConfiguration("rviz_config")]
+    fixed_frame = LaunchConfiguration("rviz_fixed_frame")
+    if fixed_frame.perform(context):
+        arguments += ["-f", fixed_frame]
     return [
         Node(
             package="rviz2",
             executable="rviz2",
             namespace=LaunchConfiguration("namespace"),
             output="screen",
-            arguments=["-d", LaunchConfiguration("rviz_config")],
+            arguments=arguments,
             parameters=sim_time(context),
         )
     ]

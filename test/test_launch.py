@@ -202,6 +202,19 @@ def test_the_checks_know_the_choices_of_the_node(pose):
     assert all(re.fullmatch(form, choice) for choice in choices)
 
 
+@pytest.mark.parametrize(
+    ("frame", "arguments"),
+    [("", ["-d", "/my.rviz"]), ("camera_optical", ["-d", "/my.rviz", "-f", "camera_optical"])],
+)
+def test_rviz_has_the_fixed_frame_that_is_given_or_that_of_the_layout(pose, frame, arguments):
+    given = {"rviz": "true", "rviz_config": "/my.rviz", "rviz_fixed_frame": frame}
+    values = settled(pose, params_file=str(FOLDER.parent / "config/pose.yaml"), **given)
+    pose.LaunchConfiguration = lambda name: SimpleNamespace(perform=lambda _: values[name])
+    pose.start_rviz(None)
+    called = pose.Node.call_args.kwargs["arguments"]
+    assert [word if isinstance(word, str) else word.perform(None) for word in called] == arguments
+
+
 @pytest.mark.parametrize("file", sorted(path.name for path in FOLDER.glob("*.py")))
 def test_arguments_are_checked_before_anything_starts(file):
     """What the launch system has started when an action fails goes on without it."""
@@ -345,6 +358,7 @@ NAMES = """
 namespace use_sim_time params_file autostart use_composition container_name use_respawn log_level
 image_topic camera_info_topic depth_topic depth_camera_info_topic image_transport use_depth
 use_tracking use_reid target_frame target_file device model rviz rviz_config
+rviz_fixed_frame
 """
 
 

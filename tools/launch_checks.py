@@ -318,17 +318,22 @@ def rviz(bench: Bench) -> None:
     file = bench.parameter_file(QUICK | {"autostart": False})
     share = bench.folder / "install/alphapose_ros/share/alphapose_ros"
     mine = {"rviz": "true", "rviz_config": "/tmp/mine.rviz", "namespace": "front"}
+    mine["rviz_fixed_frame"] = "front_optical"
     with bench.launch(POSE, params_file=file, rviz="true", use_sim_time="true") as run:
         run.says("called: rviz2")
         (call,) = re.findall(r"called: rviz2 (.*)", run.said)
         is_ours = f"-d {share.resolve()}/rviz/pose.rviz" in call
         bench.check(f"{POSE} rviz", "true: it is opened", bool(call))
         bench.check(f"{POSE} rviz_config", "by default that of the package", is_ours, call)
+        is_left = " -f " not in call
+        bench.check(f"{POSE} rviz_fixed_frame", "by default that of the layout", is_left, call)
         bench.check(f"{POSE} use_sim_time", "RViz has it too", "use_sim_time: true" in run.said)
     with bench.launch(POSE, params_file=file, **mine) as run:
         run.says("called: rviz2")
         (call,) = re.findall(r"called: rviz2 (.*)", run.said)
         bench.check(f"{POSE} rviz_config", "is opened", "-d /tmp/mine.rviz" in call, call)
+        is_given = " -f front_optical " in call
+        bench.check(f"{POSE} rviz_fixed_frame", "is given to RViz", is_given, call)
         bench.check(f"{POSE} namespace", "RViz is in it", "__ns:=/front" in call, call)
 
 
@@ -395,11 +400,13 @@ def depth(bench: Bench) -> None:
                 bench.check(f"{FOLLOW} gestures", "it shares the namespace", seen, run.said)
     share = bench.folder / "install/alphapose_ros/share/alphapose_ros"
     for file in (RGBD, FOLLOW):
-        with bench.launch(file, **settings, rviz="true") as run:
+        with bench.launch(file, **settings, rviz="true", rviz_fixed_frame="map") as run:
             run.says("called: rviz2")
             (call,) = re.findall(r"called: rviz2 (.*)", run.said)
             is_ours = f"-d {share.resolve()}/rviz/pose_3d.rviz" in call
             bench.check(f"{file} rviz_config", "by default that of space", is_ours, call)
+            is_given = " -f map " in call
+            bench.check(f"{file} rviz_fixed_frame", "is given to RViz", is_given, call)
 
 
 def refusals(bench: Bench) -> None:

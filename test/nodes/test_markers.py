@@ -11,9 +11,10 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from alphapose_ros.config import Config, OutputConfig, with_values
+from alphapose_ros.config import Config, LiftingConfig, OutputConfig, with_values
 from alphapose_ros.frame import Camera, Frame, Poses, Tracks, TrackState
 from alphapose_ros.io.colours import IdentityColours, colour_of
+from alphapose_ros.lifting.lifter import Lifter
 from alphapose_ros.lifting.moving import Placed
 from alphapose_ros.markers import on_plane
 from alphapose_ros.nodes.markers import MarkerBoard
@@ -201,9 +202,90 @@ def test_who_has_no_depth_among_those_who_have_is_not_put_on_the_plane():
     markers = update(MarkerBoard(), in_space(tracks_of(1, 2), keypoints))
     assert {m.id for m in markers} == {1}
     known = in_space(tracks_of(1, 2), keypoints, positions=[[2, 2, 2], [1, 0, 5]])
-    place = [m for m in update(MarkerBoard(), known) if (m.ns, m.id) == ("keypoints", 2)]
+    unseen = replace(known, poses=replace(known.poses, keypoints=np.full((2, 17, 3), np.nan)))
+    place = [m for m in update(MarkerBoard(), unseen) if (m.ns, m.id) == ("keypoints", 2)]
     np.testing.assert_allclose(xyz(place[0].points), [[1, 0, 5]])
     assert update(MarkerBoard(), in_space(lost(2), np.nan)) == []
+
+
+LENS = Camera(matrix=[[500, 0, 320], [0, 500, 240], [0, 0, 1]], distortion=np.zeros(5))
+SEEN = Frame(image=FRAME.image, camera=LENS)
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_who_has_a_position_but_no_depth_is_drawn_flat_and_there(others):
+    """As when a depth image is missing, or people are placed by their feet."""
+    tracks = replace(tracks_of(1, 2, place=(420, 190)), positions=[[0.8, -0.4, 4], [0, 0, 3]])
+    if others:
+        lifted = np.full((2, 17, 3), np.nan)
+        lifted[1] = 3.0
+        tracks = in_space(tracks, lifted)
+    markers = by_name([m for m in update(MarkerBoard(), tracks, SEEN) if m.id == 1])
+    np.testing.assert_allclose(xyz(markers["keypoints"].points), [[0.8, -0.4, 4]] * 17)
+    np.testing.assert_allclose(xyz(markers["skeleton"].points)[:, 2], 4)
+    assert (markers["keypoints"].scale.x, markers["skeleton"].scale.x) == (0.04, 0.02)
+
+
+def test_a_flat_figure_is_seen_through_the_lens():
+    """Barrel distortion brings x = 0.2 to 0.2 (1 - 0.5 * 0.04) = 0.196."""
+    camera = replace(LENS, distortion=np.array([-0.5, 0, 0, 0, 0]))
+    tracks = replace(tracks_of(1, place=(320 + 0.196 * 500, 240)), positions=[[0.8, 0, 4]])
+    points = by_name(update(MarkerBoard(), tracks, replace(SEEN, camera=camera)))["keypoints"]
+    np.testing.assert_allclose(xyz(points.points), [[0.8, 0, 4]] * 17, atol=1e-5)
+
+
+def test_a_skeleton_stays_where_it_is_while_one_depth_image_is_missing():
+    lifter, board, found = Lifter(LiftingConfig(name="depth")), MarkerBoard(), []
+    for index in range(6):
+        depth = None if index == 4 else np.full((480, 640), 4.0, np.float32)
+        frame = replace(SEEN, depth=depth, stamp_ns=index * 100_000_000)
+        tracks = tracks_of(1)
+        keypoints = tracks.poses.keypoints + np.linspace([-40, -90, 0], [40, 90, 0], 17)
+        tracks = replace(tracks, poses=replace(tracks.poses, keypoints=keypoints))
+        tracks = lifter(tracks, frame)
+        if depth is None:  # the pipeline leaves out what is unknown of all
+            tracks = replace(tracks, poses=replace(tracks.poses, keypoints_3d=None))
+        found.append(by_name(update(board, tracks, frame))["keypoints"])
+    np.testing.assert_allclose([xyz(m.points)[:, 2].mean() for m in found], 4, atol=0.2)
+    assert {m.scale.x for m in found} == {0.04}
+
+
+def test_who_has_no_position_among_those_who_have_is_not_put_on_the_plane():
+    tracks = replace(tracks_of(1, 2), positions=[[0, 0, 4], [np.nan] * 3])
+    assert {m.id for m in update(MarkerBoard(), tracks)} == {1}
+    nobody = replace(tracks, positions=np.full((2, 3), np.nan))
+    plane = [m for m in update(MarkerBoard(), nobody) if m.ns == "keypoints"]
+    assert [(m.id, m.points[0].z, m.scale.x) for m in plane] == [(1, 1.0, 0.004), (2, 1.0, 0.004)]
+
+
+def test_nobody_is_drawn_upside_down_behind_the_camera():
+    tracks = replace(tracks_of(1, place=(420, 190)), positions=[[0.1, 0.2, -0.5]])
+    points = by_name(update(MarkerBoard(), tracks))["keypoints"].points
+    np.testing.assert_allclose(xyz(points), [[0.1, 0.2, -0.5]])
+
+
+@pytest.mark.parametrize(
+    ("stamps_s", "setting_s", "lifetimes_s"),
+    [
+        ([0, 0.1, 0.2], 0.5, [0.5, 0.5, 0.5]),
+        ([0, 1, 2, 2.1], 0.5, [0.5, 3, 3, 0.5]),
+        ([0, 1, 2], 4.0, [4, 4, 4]),
+        ([0, 60, 61], 0.5, [0.5, 10, 3]),
+        ([0, 60], 20.0, [20, 20]),
+        ([100, 100, 0], 0.5, [0.5, 0.5, 0.5]),
+        ([0, 1], 0.0, [0, 0]),  # for ever
+    ],
+)
+def test_markers_stay_for_three_images_where_these_come_slowly(stamps_s, setting_s, lifetimes_s):
+    board = MarkerBoard()
+    for _ in range(2):
+        found = []
+        for stamp_s in stamps_s:
+            frame = replace(FRAME, stamp_ns=round(stamp_s * 1e9))
+            stays = update(board, tracks_of(1), frame, marker_lifetime_s=setting_s)[0].lifetime
+            found.append(stays.sec + stays.nanosec / 1e9)
+        np.testing.assert_allclose(found, lifetimes_s)
+        board.clear(HEADER)  # and it begins anew
 
 
 def test_an_arrow_shows_the_way_of_a_second():
