@@ -12,6 +12,8 @@ from alphapose_ros.frame import Detections, Poses
 
 MOST = 0.5  # a larger part of a box in the mask: it lies there for the most
 WHITE = 128  # smallest grey of a mask that is white
+SURE = 0.4  # score from which a box is hardly ever nobody's; that which begins a track
+SPARE = 2  # boxes that get a pose above max_people: some are nobody's, or somebody's second
 
 
 class PeopleFilter:
@@ -29,7 +31,9 @@ class PeopleFilter:
         self._sums: np.ndarray | None = None  # (H + 1, W + 1) of the mask, for images H x W
 
     def detections(self, found: Detections, image_shape: tuple[int, ...]) -> np.ndarray:
-        """Tell who is in the region and not in the mask, and of these among the largest.
+        """Tell who is in the region and not in the mask, and of these among the first to count.
+
+        With ``max_people`` those are up to SPARE more; poses() leaves so many of them.
 
         Args:
             found: N people, N may be 0.
@@ -49,16 +53,20 @@ class PeopleFilter:
         if self._mask is not None:
             counts &= self._masked_part(found.boxes, image_shape[:2]) <= MOST
         if self.config.max_people:
-            counts &= _is_among_largest(found.boxes, counts, self.config.max_people)
+            rows = np.flatnonzero(counts)
+            first = _first(found.boxes[rows], found.scores[rows], self.config.max_people + SPARE)
+            counts[np.delete(rows, first)] = False
         return counts
 
     def poses(self, poses: Poses) -> Poses:
-        """Return those of whom enough keypoints are seen."""
-        if self.config.min_keypoints == 0 or len(poses) == 0:
-            return poses
-        is_there = np.isfinite(poses.keypoints).all(axis=2)
-        seen = is_there & (poses.keypoints[..., 2] >= self.config.keypoint_score)
-        return poses[seen.sum(axis=1) >= self.config.min_keypoints]
+        """Return those of whom enough keypoints are seen, and of these the first to count."""
+        if self.config.min_keypoints and len(poses):
+            is_there = np.isfinite(poses.keypoints).all(axis=2)
+            seen = is_there & (poses.keypoints[..., 2] >= self.config.keypoint_score)
+            poses = poses[seen.sum(axis=1) >= self.config.min_keypoints]
+        if 0 < self.config.max_people < len(poses):
+            poses = poses[_first(poses.boxes, poses.box_scores, self.config.max_people)]
+        return poses
 
     def _masked_part(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """Return the part (N,) of each box that the mask covers, of what lies in the image.
@@ -94,12 +102,19 @@ def is_inside(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
         return (straddles & (x < crossing)).sum(axis=1) % 2 == 1
 
 
-def _is_among_largest(boxes: np.ndarray, counts: np.ndarray, most: int) -> np.ndarray:
-    """Tell which of the boxes (N, 4) that count (N,) are the ``most`` largest; equal: the first."""
-    areas = np.where(counts, np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), -np.inf)
-    largest = np.zeros(len(boxes), bool)
-    largest[np.argsort(-areas, kind="stable")[:most]] = True
-    return largest
+def _first(boxes: np.ndarray, scores: np.ndarray, most: int) -> np.ndarray:
+    """Return the rows, in order, of the ``most`` of N boxes that count before others.
+
+    Those are boxes that are SURE, then the larger ones, which are of people nearby. Without the
+    former, a large thing that hardly looks like somebody would take the place of a person.
+
+    Args:
+        boxes: (N, 4) [px].
+        scores: (N,) of the boxes.
+        most: how many.
+    """
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return np.sort(np.lexsort((-areas, scores < SURE))[:most])  # equal: the first
 
 
 def _read_mask(path: str) -> np.ndarray:

@@ -33,7 +33,7 @@ class Detected:
     """Whom the detector found in one frame."""
 
     people: Detections
-    counts: np.ndarray  # (N,) bool: whom the filters leave
+    counts: np.ndarray  # (N,) bool: whom the filters leave to get a pose
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -16,6 +17,25 @@ SIZE = (100, 200)  # height, width
 
 def people(*boxes):
     return Detections(boxes=np.reshape(boxes, (-1, 4)), scores=np.linspace(0.9, 0.5, len(boxes)))
+
+
+def posed(detections):
+    """The poses of detections; all keypoints are seen."""
+    return Poses(
+        skeleton=skeleton("coco_17"),
+        keypoints=np.ones((len(detections), 17, 3)),
+        boxes=detections.boxes,
+        box_scores=detections.scores,
+        scores=detections.scores,
+    )
+
+
+def left_over(detections, **settings):
+    """The rows of those who stay to the end."""
+    chosen = PeopleFilter(FilterConfig(**settings))
+    rows = np.flatnonzero(chosen.detections(detections, (*SIZE, 3)))
+    boxes = chosen.poses(posed(detections[rows])).boxes
+    return [row for row in rows if (boxes == detections.boxes[row]).all(axis=1).any()]
 
 
 def kept(detections, size=SIZE, **settings):
@@ -150,16 +170,42 @@ def test_a_mask_that_is_not_there_or_no_picture_is_told_with_the_remedy(tmp_path
 
 def test_the_largest_count_in_the_order_in_which_they_were_found():
     boxes = people((0, 0, 10, 10), (0, 0, 30, 30), (50, 50, 55, 55), (5, 5, 25, 25))
-    assert kept(boxes, max_people=2) == [1, 3]
-    assert kept(boxes, max_people=1) == [1]
-    assert kept(boxes, max_people=9) == [0, 1, 2, 3]
+    assert left_over(boxes, max_people=2) == [1, 3]
+    assert left_over(boxes, max_people=1) == [1]
+    assert left_over(boxes, max_people=9) == [0, 1, 2, 3]
     equal = people((0, 0, 10, 10), (20, 0, 30, 10), (40, 0, 50, 10))
-    assert kept(equal, max_people=2) == [0, 1]
+    assert left_over(equal, max_people=2) == [0, 1]
+
+
+def test_a_large_box_of_nobody_takes_nobody_s_place():
+    boxes = [(0, 0, 200, 100), (0, 0, 10, 30), (20, 0, 32, 30), (40, 0, 45, 30), (0, 0, 190, 99)]
+    found = Detections(boxes=boxes, scores=[0.15, 0.8, 0.4, 0.9, 0.39])
+    assert left_over(found, max_people=1) == [2]
+    assert left_over(found, max_people=2) == [1, 2]
+    assert left_over(found, max_people=4) == [0, 1, 2, 3]  # of the unsure ones the largest
+
+
+def test_two_more_boxes_than_people_get_a_pose_in_case_that_some_are_nobody():
+    boxes = people(*[(0, 0, 50 - i, 50) for i in range(20)])
+    assert kept(boxes, max_people=1) == [0, 1, 2]
+    assert kept(boxes, max_people=10) == list(range(12))
+    chosen = PeopleFilter(FilterConfig(max_people=1))
+    after_nms = posed(boxes[[2, 1]])  # best pose first
+    np.testing.assert_array_equal(chosen.poses(after_nms).boxes, boxes.boxes[[1]])
+
+
+def test_whoever_shows_too_few_keypoints_takes_no_place():
+    poses = posed(people((0, 0, 50, 50), (0, 0, 40, 50)))
+    keypoints = poses.keypoints.copy()
+    keypoints[0, :, 2] = 0
+    chosen = PeopleFilter(FilterConfig(max_people=1, min_keypoints=5))
+    left = chosen.poses(replace(poses, keypoints=keypoints))
+    np.testing.assert_array_equal(left.boxes, poses.boxes[[1]])
 
 
 def test_the_largest_are_chosen_of_those_in_the_region():
     boxes = people((0, 0, 200, 100), (10, 10, 20, 20), (30, 10, 45, 25), (160, 0, 199, 99))
-    assert kept(boxes, region="0,0 0.4,0 0.4,1 0,1", max_people=1) == [2]
+    assert left_over(boxes, region="0,0 0.4,0 0.4,1 0,1", max_people=1) == [2]
 
 
 def test_who_shows_too_few_keypoints_does_not_count():
@@ -191,13 +237,14 @@ def test_settings_may_change_between_two_frames():
     assert chosen.detections(boxes, SIZE).tolist() == [True, True]
     chosen.config = FilterConfig(region="0,0 0.5,0 0.5,1 0,1")
     assert chosen.detections(boxes, SIZE).tolist() == [True, False]
+    assert len(chosen.poses(posed(boxes))) == 2
     chosen.config = FilterConfig(max_people=1)
-    assert chosen.detections(boxes, SIZE).tolist() == [False, True]
+    np.testing.assert_array_equal(chosen.poses(posed(boxes)).boxes, boxes.boxes[[1]])
 
 
 def test_a_hundred_large_boxes_are_filtered_in_no_time(tmp_path):
     mask = written_mask(tmp_path, np.zeros((1080, 1920), np.uint8))
-    chosen = PeopleFilter(FilterConfig(mask=mask, region="0,0 1,0 1,1 0,1", max_people=100))
+    chosen = PeopleFilter(FilterConfig(mask=mask, region="0,0 1,0 1,1 0,1", max_people=98))
     boxes = people(*[(i, i, 1900 - i, 1070 - i) for i in range(101)])
     chosen.detections(boxes, (1080, 1920))
     times = []

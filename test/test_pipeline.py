@@ -148,7 +148,7 @@ def test_filters_change_while_the_pipeline_runs():
         pipeline.reconfigure(with_values(Config(), values))
         counts.append(pipeline.run(frame(len(counts) / 10)).poses.boxes[:, 0].tolist())
     assert counts == [[10, 130, 250], [130], [10], [10, 130, 250]]
-    assert crops == [3, 1, 1, 3]
+    assert crops == [3, 3, 1, 3]  # those of max_people and two to spare
 
 
 def test_who_is_followed_and_does_not_count_any_more_is_lost():
@@ -214,7 +214,23 @@ def test_on_a_processor_nothing_loads_pytorch(code):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_large_box_without_a_body_in_it_does_not_take_the_place_of_a_person():
+    values = {"suppression.min_score": 0.4, "filter.max_people": 1}
+    pipeline = Pipeline(with_values(Config(), values), find=Finder(LEFT, MIDDLE))
+
+    def seen_on_the_left(image, boxes):
+        """Keypoints in the middle of the boxes, sure of the one on the left only."""
+        middles = np.repeat(((boxes[:, :2] + boxes[:, 2:]) / 2)[:, None], 136, axis=1)
+        scores = np.where(middles[..., :1] < 100, 0.9, 0.1)
+        spread = np.random.default_rng(0).normal(0, 20, middles.shape)
+        return np.concatenate((middles + spread, scores), axis=2)
+
+    pipeline._estimator._backend = seen_on_the_left
+    np.testing.assert_allclose(pipeline.run(frame()).poses.boxes, [LEFT])
+
+
 def test_both_runtimes_can_be_chosen(tmp_path):
+    pytest.importorskip("torch")
     boxes = tmp_path / "boxes.json"
     boxes.write_text(json.dumps([{"image_id": 0, "bbox": [90, 20, 80, 200], "score": 0.9}]))
     values = {"device": "cpu", "detector.name": "file", "detector.boxes_file": str(boxes)}
