@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import queue
 import sys
 import threading
@@ -19,7 +20,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from tqdm import tqdm
 
 from alphapose_ros.io.bag import BagError, BagMessage, BagWriter, OfferedQos
@@ -29,18 +30,24 @@ from alphapose_ros.msg import TrackedPersonArray
 from alphapose_ros.nodes.conversions import to_frame, to_ns
 from alphapose_ros.nodes.diagnostics import percentiles
 from alphapose_ros.nodes.parameters_names import unknown_told
+from alphapose_ros.nodes.reception import compressed_topic
 from alphapose_ros.nodes.reliability import RELIABILITIES, reliability
 from alphapose_ros.nodes.running import run
+from alphapose_ros.nodes.silence import COMPRESSED, RAW, reason_of_silence
 from alphapose_ros.nodes.topics import TOPICS, Topic
 from alphapose_ros.skeletons import skeleton
 
 PICTURES = ("overlay", "annotations")  # can be made again of the rest
+TRANSPORTS = {"raw": RAW, "compressed": COMPRESSED}  # types of the messages
 RECORDED = [t for t in TOPICS.values() if not t.is_input and t.name not in PICTURES]
 WAITING_MB = 128  # of images whose tracks have not come yet, at most
 WAITING_PAIRS = 32  # images with tracks, to be drawn
 FASTEST_HZ = 30.0  # of the film, where the rate of the camera is not told
 REPORT_S = 0.25
 QUIET_S = 0.3  # without a message: all has arrived
+NO_IMAGE_S = 3.0  # with tracks and without an image: it is told while the camera is there
+
+AnyImage = Image | CompressedImage
 
 
 class Pairing:
@@ -53,10 +60,10 @@ class Pairing:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._images: OrderedDict[int, Image] = OrderedDict()
+        self._images: OrderedDict[int, AnyImage] = OrderedDict()
         self._tracks: OrderedDict[int, TrackedPersonArray] = OrderedDict()
 
-    def add_image(self, image: Image) -> tuple[Image, TrackedPersonArray] | None:
+    def add_image(self, image: AnyImage) -> tuple[AnyImage, TrackedPersonArray] | None:
         """Keep an image, or return it with its tracks."""
         stamp = to_ns(image.header.stamp)
         tracks = self._tracks.pop(stamp, None)
@@ -69,7 +76,7 @@ class Pairing:
             self._forget(next(iter(self._images)))
         return None
 
-    def add_tracks(self, tracks: TrackedPersonArray) -> tuple[Image, TrackedPersonArray] | None:
+    def add_tracks(self, tracks: TrackedPersonArray) -> tuple[AnyImage, TrackedPersonArray] | None:
         """Keep tracks, or return them with their image."""
         stamp = to_ns(tracks.header.stamp)
         if stamp not in self._images:
@@ -105,6 +112,9 @@ class Recorder(Node):
             self._declare()
         chosen = reliability("image_reliability", self._get("image_reliability"))
         self._image_qos = QoSProfile(depth=10, reliability=chosen)
+        self._image_type = image_type(self._get("image_transport"))
+        is_raw = self._image_type == RAW
+        self._image_topic = self.resolve_topic_name("image" if is_raw else compressed_topic(self))
         self._out = Path(self._get("out"))
         self._out.mkdir(parents=True, exist_ok=True)
         self._bag = BagWriter(self._out / self._get("bag"), overwrite=self._get("overwrite"))
@@ -113,9 +123,11 @@ class Recorder(Node):
         self._figures = dict.fromkeys(("images", "tracks", "drawn", "not_drawn"), 0)
         self._last_ns = {"image": 0, "tracks": 0}  # stamps
         self._heard_s = time.monotonic()
+        self._first_tracks_s = math.inf
+        self._no_image = ""  # why none came, once that is told
         self._latencies_ms: deque[float] = deque(maxlen=100_000)
         self._pairing = Pairing(WAITING_MB * 10**6)
-        self._pairs: queue.Queue[tuple[Image, TrackedPersonArray] | None]
+        self._pairs: queue.Queue[tuple[AnyImage, TrackedPersonArray] | None]
         self._pairs = queue.Queue(WAITING_PAIRS)
         self._worker = threading.Thread(target=self._work, name="film", daemon=True)
         self._worker.start()
@@ -141,6 +153,7 @@ class Recorder(Node):
         declare("report", "", "JSON file for figures, written all the time; empty: none")
         declare("keypoint_score", 0.3, "Keypoints below this are not drawn")
         declare("privacy", False, "Whether faces of tracked people are covered")
+        declare("image_transport", "raw", "How images come: raw, or compressed on image/compressed")
         declare("image_reliability", "best_effort", f"Of the camera: {' or '.join(RELIABILITIES)}")
 
     def _get(self, name: str) -> Any:
@@ -161,7 +174,8 @@ class Recorder(Node):
         if not self.count_publishers(TOPICS["tracks"].name):
             return
         self.destroy_timer(self._waiting)
-        self.create_subscription(Image, TOPICS["image"].name, self._on_image, self._image_qos)
+        kind = message_class(self._image_type)
+        self.create_subscription(kind, self._image_topic, self._on_image, self._image_qos)
 
     def _on_message(self, topic: Topic, data: bytes) -> None:
         now_ns = self.get_clock().now().nanoseconds
@@ -176,17 +190,18 @@ class Recorder(Node):
         stamp_ns = to_ns(tracks.header.stamp)
         if stamp_ns != self._last_ns["tracks"]:  # the last word of the pose node repeats it
             self._figures["tracks"] += 1
+            self._first_tracks_s = min(self._first_tracks_s, time.monotonic())
             self._last_ns["tracks"] = stamp_ns
             self._latencies_ms.append((now_ns - stamp_ns) / 1e6)
         self._to_draw(self._pairing.add_tracks(tracks))
 
-    def _on_image(self, image: Image) -> None:
+    def _on_image(self, image: AnyImage) -> None:
         self._heard_s = time.monotonic()
         self._figures["images"] += 1
         self._last_ns["image"] = to_ns(image.header.stamp)
         self._to_draw(self._pairing.add_image(image))
 
-    def _to_draw(self, pair: tuple[Image, TrackedPersonArray] | None) -> None:
+    def _to_draw(self, pair: tuple[AnyImage, TrackedPersonArray] | None) -> None:
         if pair is None:
             return
         try:
@@ -218,7 +233,7 @@ class Recorder(Node):
         while pair is not None:  # the bag goes on
             pair = self._pairs.get()
 
-    def _draw(self, film: OverlayFilm, image: Image, message: TrackedPersonArray) -> None:
+    def _draw(self, film: OverlayFilm, image: AnyImage, message: TrackedPersonArray) -> None:
         try:
             frame = to_frame(image, film.frames)
             tracks = tracks_from_message(message, skeleton(message.skeleton_id))
@@ -233,6 +248,8 @@ class Recorder(Node):
         """Move the progress bar, and write the figures."""
         self._bar.set_postfix(processed=self._figures["tracks"], refresh=False)
         self._bar.update(self._figures["images"] - self._bar.n)
+        if not self._no_image and time.monotonic() - self._first_tracks_s > NO_IMAGE_S:
+            self._tell_of_no_image("nothing can be drawn until images come")
         if not self._get("report"):
             return
         half, most = percentiles(self._latencies_ms)
@@ -248,6 +265,20 @@ class Recorder(Node):
         new.write_text(json.dumps(report), encoding="utf-8")
         new.replace(self._get("report"))  # a reader never sees half of it
 
+    def _tell_of_no_image(self, consequence: str) -> None:
+        """Log that tracks came and no image, why that was when it was first told, and the remedy.
+
+        Later the camera may have ended.
+        """
+        if self._figures["images"] or not self._figures["tracks"]:
+            return
+        topic = self._image_topic
+        self._no_image = self._no_image or reason_of_silence(
+            *(self, topic, self._image_type, self._image_qos),
+            remedy=lambda *_: "Start with `-p image_reliability:=best_effort`",
+        )
+        self.get_logger().warning(f"{consequence}: no image on {topic}: {self._no_image}")
+
     def finish(self) -> None:
         """Take what has arrived, then complete all files."""
         begin = time.monotonic()
@@ -258,6 +289,18 @@ class Recorder(Node):
         self._worker.join()
         self._report()
         self._bar.close()
+        self._tell_of_no_image("no film and no contact sheet")
+
+
+def image_type(transport: str) -> str:
+    """Return the type of images that come so.
+
+    Raises:
+        ValueError: there is no such way.
+    """
+    if transport not in TRANSPORTS:
+        raise ValueError(f"image_transport: {transport!r} is none of {', '.join(TRANSPORTS)}")
+    return TRANSPORTS[transport]
 
 
 def message_class(type_name: str) -> type:

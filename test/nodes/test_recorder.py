@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
@@ -42,6 +42,12 @@ def image(number):
     return to_image(np.full((*SIZE[::-1], 3), 40, np.uint8), header(number))
 
 
+def compressed(number):
+    picture = np.full((*SIZE[::-1], 3), 40, np.uint8)
+    data = cv2.imencode(".png", picture)[1].tobytes()
+    return CompressedImage(header=header(number), format="png", data=data)
+
+
 def tracks(number, people=1):
     """One person, whose box moves to the right by 3 pixels a frame."""
     keypoints = np.full((17, 3), (150, 120, 0.9), np.float32)
@@ -55,9 +61,10 @@ def tracks(number, people=1):
 class Stand:
     """A camera and a pose node that publish what the test says."""
 
-    def __init__(self, graph):
-        self.graph = graph
-        self.camera = graph.node.create_publisher(Image, "image", QoSProfile(depth=30))
+    def __init__(self, graph, topic="image", make=image):
+        self.graph, self.make = graph, make
+        kind = type(make(0))
+        self.camera = graph.node.create_publisher(kind, topic, QoSProfile(depth=30))
         self.outputs = {
             name: graph.node.create_publisher(kind, name, TOPICS[name].qos)
             for name, kind in CLASSES.items()
@@ -70,7 +77,7 @@ class Stand:
         self.graph.spin_for(0.3)
 
     def frame(self, number, is_processed=True):
-        self.camera.publish(image(number))
+        self.camera.publish(self.make(number))
         self.graph.spin_for(0.02)
         if is_processed:
             self.outputs["poses"].publish(PoseArray(header=header(number)))
@@ -158,6 +165,82 @@ def test_the_film_covers_faces_where_it_is_asked_to(graph, stand, tmp_path):
     # Where no face is found (all keypoints lie in one place), the upper part of the box is covered.
     face = film(tmp_path)[0][70:84, 30:60].astype(int)
     assert np.abs(face - 40).min() > 10  # no pixel of the picture is left
+
+
+@pytest.mark.parametrize(
+    "remapping",
+    [("image:=/camera/image_raw",), ("image/compressed:=/camera/image_raw/compressed",)],
+)
+def test_compressed_images_are_drawn(graph, tmp_path, remapping):
+    stand = Stand(graph, "/camera/image_raw/compressed", compressed)
+    process = graph.start(
+        *("recorder", "--ros-args", "-r", *remapping, "-p", "image_transport:=compressed"),
+        **{"out": tmp_path, "rate_hz": 10.0, "image_reliability": "reliable"},
+    )
+    stand.wait()
+    for number in range(5):
+        stand.frame(number)
+    stand.last_word(4)
+    code, said = graph.end(process)
+    assert code == 0, said
+    images = film(tmp_path)
+    assert len(images) == 5
+    assert np.abs(images[0].astype(int) - 40).max() > 60  # something was drawn
+    assert cv2.imread(str(tmp_path / "contact_sheet.png")) is not None
+    assert "no film" not in said
+
+
+def test_tracks_without_any_image_are_told_with_the_remedy(graph, tmp_path):
+    stand = Stand(graph, "/camera/image_raw/compressed", compressed)
+    process = graph.start(
+        *("recorder", "--ros-args", "-r", "image:=/camera/image_raw"), out=tmp_path
+    )
+    graph.spin_until(stand.outputs["tracks"].get_subscription_count)
+    graph.spin_for(0.5)
+    for number in range(3):
+        stand.frame(number)
+    code, said = graph.end(process)
+    assert code == 0, said
+    assert "no film and no contact sheet: no image on /camera/image_raw: " in said
+    assert "`-r image:=/camera/image_raw -p image_transport:=compressed`" in said
+
+
+def test_that_nothing_can_be_drawn_is_told_early_and_kept_until_the_camera_has_ended(
+    graph, tmp_path
+):
+    stand = Stand(graph, "/camera/image_raw/compressed", compressed)
+    process = graph.start("recorder", out=tmp_path, report=tmp_path / "recorder.json")
+    graph.spin_until(stand.outputs["tracks"].get_subscription_count)
+    graph.spin_for(0.5)
+    stand.frame(0)
+    graph.spin_for(4.0)
+    graph.node.destroy_publisher(stand.camera)
+    graph.spin_for(0.5)
+    code, said = graph.end(process)
+    assert code == 0, said
+    assert said.count("no image on /image: ") == 2
+    assert said.count("`-r image:=/camera/image_raw -p image_transport:=compressed`") == 2
+
+
+def test_a_camera_that_promises_less_than_is_asked_for_is_told_with_the_remedy(graph, tmp_path):
+    stand = Stand(graph)
+    graph.node.destroy_publisher(stand.camera)
+    qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+    stand.camera = graph.node.create_publisher(Image, "image", qos)
+    process = graph.start("recorder", out=tmp_path, image_reliability="reliable")
+    graph.spin_until(stand.outputs["tracks"].get_subscription_count)
+    graph.spin_for(0.5)
+    stand.frame(0)
+    _, said = graph.end(process)
+    assert "no film" in said
+    assert "Start with `-p image_reliability:=best_effort`" in said
+
+
+def test_an_unknown_transport_is_refused_with_those_there_are(graph, tmp_path):
+    process = graph.start("recorder", out=tmp_path, image_transport="theora")
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "image_transport: 'theora' is none of raw, compressed" in said
 
 
 def test_the_type_hashes_in_the_bag_are_those_of_the_topics(graph, stand, tmp_path):
