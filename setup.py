@@ -28,7 +28,7 @@ setup(
     extras_require={
         "eval": ["matplotlib>=3.7", "pycocotools>=2.0.6"],  # alphapose eval
         "parquet": ["pyarrow>=12"],  # --save parquet, alphapose convert
-        "export": ["onnx>=1.16", "onnxscript>=0.5"],  # alphapose models export
+        "export": ["onnx>=1.16", "onnxscript>=0.7", "torch>=2.10"],  # alphapose models export
     },
     package_dir={"": "."},  # makes editable installs a plain .pth file, which the messages can join
     packages=find_packages(include=["alphapose_ros", "alphapose_ros.*"]),

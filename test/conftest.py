@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
@@ -46,6 +48,16 @@ os.environ.update(
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("CYCLONEDDS_URI", (ROOT / "config/cyclonedds_images.xml").as_uri())
 
+# A robot may do without PyTorch. What cannot be imported is skipped, below; a folder's conftest
+# would end the run.
+HAS_TORCH = find_spec("torch") is not None
+WITHOUT_TORCH = re.compile("No module named '(torch|safetensors)'|needs? PyTorch")
+collect_ignore = [
+    str(conftest.parent)
+    for conftest in Path(__file__).parent.rglob("conftest.py")
+    if not HAS_TORCH and "\nimport torch\n" in conftest.read_text(encoding="utf-8")
+]
+
 
 @pytest.fixture(scope="session")
 def domains():
@@ -66,3 +78,21 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the test data in {folder} (or where ALPHAPOSE_TEST_DATA says)")
     return folder.resolve()
+
+
+def skip_without_torch(report, path):
+    """Make of what failed for want of PyTorch, where there is none, something that is skipped."""
+    if report.failed and not HAS_TORCH and WITHOUT_TORCH.search(str(report.longrepr)):
+        report.outcome = "skipped"
+        report.longrepr = (str(path), 1, "needs PyTorch: pip install torch safetensors")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    return skip_without_torch((yield), collector.path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    return skip_without_torch((yield), item.path)

@@ -26,6 +26,7 @@ from alphapose_ros.pose.torch_backend import normalised
 from alphapose_ros.zoo import Weights, graph_path, require_file
 
 OPSET, IR_VERSION = 17, 8  # ONNX Runtime 1.12, the last for the NumPy of Ubuntu 22.04, reads them
+LEAST_TORCH = (2, 10)  # whose exporter leaves the number of people free
 EXPORTER_OPSET = 18  # the lowest that PyTorch's exporter writes
 SMALL = 16  # numbers; arrays below this are constants of the graph and stay as they are
 
@@ -125,7 +126,17 @@ def write_graph(
     *,
     free_axis: str = "",
 ) -> None:
-    """Write a network as a graph; the first axis of its inputs is free if it has a name."""
+    """Write a network as a graph; the first axis of its inputs is free if it has a name.
+
+    Raises:
+        ValueError: this PyTorch is too old.
+    """
+    if torch.__version__ < LEAST_TORCH:
+        least = ".".join(map(str, LEAST_TORCH))
+        raise ValueError(
+            f"graphs are written by PyTorch {least} or newer, and this is {torch.__version__}: "
+            f'pip install "torch>={least}", here or on another machine; older ones run the graphs'
+        )
     examples = example if isinstance(example, tuple) else (example,)
     names = [inputs] if isinstance(inputs, str) else list(inputs)
     free = {0: torch.export.Dim(free_axis)} if free_axis else None

@@ -18,6 +18,7 @@ from alphapose_ros.zoo import ZOO, find_weights, graph_path, is_embedded, weight
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
+pytest.importorskip("torch", minversion="2.10")
 from alphapose_ros.models.export import as_planes, export, in_half_precision
 
 POSE = replace(find_weights("fastpose_small_halpe_136"), input_size=(96, 64), decode="combined")
@@ -112,3 +113,9 @@ def test_weights_are_rounded_and_stay_in_single_precision():
     weight = network.weight.detach()
     assert weight.dtype == torch.float32
     assert torch.equal(weight, weight.half().float())
+
+
+def test_a_pytorch_that_is_too_old_is_told_with_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr("alphapose_ros.models.export.LEAST_TORCH", (99, 0))
+    with pytest.raises(ValueError, match=r'PyTorch 99\.0 or newer.*pip install "torch>=99\.0"'):
+        export(POSE, tmp_path / "a.onnx")

@@ -15,6 +15,7 @@ from alphapose_ros.zoo import Weights
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
+pytest.importorskip("torch", minversion="2.10")
 from alphapose_ros.models.export import in_half_precision
 from alphapose_ros.models.export_reid import export_reid
 

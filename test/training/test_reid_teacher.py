@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import pytest
+
+onnx = pytest.importorskip("onnx", reason="makes a graph, see requirements-test.txt")
+
 from onnx import TensorProto, helper
 
 from alphapose_ros.training.reid_data import PeoplePack
