@@ -196,7 +196,8 @@ class SuppressionConfig(Section):
     )
     min_score: float = setting(
         0.4,
-        "Smallest score of a pose that is a person: mean of the better half of its body",
+        "Smallest score of a pose that is a person: mean of the better half of its body; no effect "
+        "with suppression 'none' and 'reference'",
         low=0.0,
         high=1.0,
         live=True,
@@ -449,7 +450,12 @@ class FilterConfig(Section):
         "for the most do not count; it is brought to the size of the images. Empty: none",
     )
     max_people: int = setting(
-        0, "Most people who count, those of the largest boxes; 0: all", low=0, high=1000, live=True
+        0,
+        "Most people who count: those of confident boxes (score 0.4) first, then of the largest; "
+        "at most two boxes more get a pose, for pose NMS may remove some. 0: all",
+        low=0,
+        high=1000,
+        live=True,
     )
     min_keypoints: int = setting(
         0, "Fewest keypoints that must be seen of somebody who counts", low=0, high=1000, live=True
@@ -746,6 +752,11 @@ class Config(Section):
         "raw",
         "How images come: raw on `image`, or compressed (JPEG, PNG) on `image/compressed`",
         choices=("raw", "compressed"),
+    )
+    image_rectified: bool = setting(
+        False,
+        "Whether images are rectified, as image_proc's image_rect: the camera is then P of "
+        "camera_info, without distortion",
     )
     image_timeout_s: float = setting(
         5.0, "Seconds without an image until the node warns", low=0.1, high=3600.0, live=True

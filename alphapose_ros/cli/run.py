@@ -117,6 +117,7 @@ def run(options: Namespace) -> None:
         is_sequence=options.sequence,
         topics=_topics(options.topics),
         target_frame=_target_frame(wish.config),
+        is_rectified=wish.config.image_rectified,
     )
     folders = _folders(options.out, [source.name for source in sources])
     for folder in folders:

@@ -16,12 +16,13 @@ from alphapose_ros.config import LiftingConfig
 from alphapose_ros.frame import Frame
 from alphapose_ros.images import read_depth, read_image
 from alphapose_ros.io.bag import BagError, BagMessage, BagReader, header_ns
-from alphapose_ros.io.bag_depth import CameraReader, on_image
+from alphapose_ros.io.bag_depth import CameraReader, on_image, told_by
 from alphapose_ros.io.bag_pairing import Stamped, pair
 from alphapose_ros.io.bag_salvage import SalvageReader, at, messages_left, open_bag
 from alphapose_ros.io.bag_topics import COMPRESSED, IMAGE, BagTopic, BagTopics, choose
 from alphapose_ros.io.bag_transforms import MOVING, STATIC, BagTransforms
 from alphapose_ros.io.ends import Item, Problem
+from alphapose_ros.lifting.camera_info import doubt
 
 USUAL_SLOP_S = LiftingConfig().slop_s
 TRANSFORMS = ("tf2_msgs/msg/TFMessage", "tf/msg/tfMessage")  # the second one in ROS 1
@@ -51,6 +52,7 @@ class BagSource:
         slop_s: largest difference of the stamps of an image and its depth.
         target_frame: frame_id of which each item tells how points of the camera come there; "":
             none.
+        is_rectified: whether the images have been rectified; depth is what its CameraInfo says.
 
     Raises:
         BagError: it cannot be read, holds no images, or it is not clear which are meant.
@@ -63,6 +65,7 @@ class BagSource:
         *,
         slop_s: float = USUAL_SLOP_S,
         target_frame: str = "",
+        is_rectified: bool = False,
     ) -> None:
         self.path = Path(path)
         self.name = self.path.name or str(self.path.resolve().name)
@@ -73,7 +76,10 @@ class BagSource:
         self._transforms = BagTransforms()
         self._given = self._alone = self._astray = 0  # images: all, without depth, without place
         self._said: set[str] = set()  # what is worth one problem, however many images it costs
-        self._camera = CameraReader(lambda what: self._note_once(self.topics.camera_info, what))
+        self._is_rectified = is_rectified
+        self._camera = CameraReader(
+            lambda what: self._note_once(self.topics.camera_info, what), is_rectified=is_rectified
+        )
         self._depth_camera = CameraReader(
             lambda what: self._note_once(self.topics.depth_camera_info, what)
         )
@@ -182,8 +188,12 @@ class BagSource:
             self._note(at(f"{self.name}, {self.topics.image}", picture.stamp_ns), str(error))
             return None
         frame = replace(frame, camera=self._camera(picture.info))
+        if picture.info is not None and not self._is_rectified:
+            problem = doubt(picture.info, self.topics.image)
+            if problem:
+                self._note_once(self.topics.image, problem)
         if depth is not None:
-            frame = replace(frame, depth=self._depth(frame, depth))
+            frame = replace(frame, depth=self._depth(frame, picture.info, depth))
         return Item(
             frame=frame,
             name=f"{index}.jpg",
@@ -198,7 +208,7 @@ class BagSource:
             return None
         return self._transforms.find(self.target_frame, frame.frame_id, frame.stamp_ns)
 
-    def _depth(self, frame: Frame, depth: Taken) -> np.ndarray | None:
+    def _depth(self, frame: Frame, info: Any | None, depth: Taken) -> np.ndarray | None:
         """Return depth (H, W) [m] with the pixels of the frame's image, None if it is unknown."""
         topic = self.topics.depth
         try:
@@ -208,6 +218,8 @@ class BagSource:
             return None
         try:
             camera = self._depth_camera(depth.info)
+            if info and depth.info and told_by(info) == told_by(depth.info):
+                camera = frame.camera  # of the image, also where that is rectified
             place = depth.message.header.frame_id
             return on_image(metres, frame, camera, place, self._transforms)
         except ValueError as error:

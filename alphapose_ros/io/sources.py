@@ -48,6 +48,7 @@ def open_sources(
     is_sequence: bool | None = None,
     topics: BagTopics | None = None,
     target_frame: str = "",
+    is_rectified: bool = False,
 ) -> list[Source]:
     """Find what the arguments name; each video, bag, stream and camera is a source of its own.
 
@@ -62,6 +63,7 @@ def open_sources(
         is_sequence: whether pictures follow each other in time; None: see PictureSource.
         topics: of bags.
         target_frame: of bags, for people in metres; other sources know no transforms.
+        is_rectified: whether the images of bags have been rectified; others have no CameraInfo.
 
     Raises:
         FileNotFoundError: there is nothing of that name.
@@ -75,7 +77,9 @@ def open_sources(
     sources: list[Source] = []
     for one in found:
         if one.kind == "bag":
-            sources.append(BagSource(one.place, topics, target_frame=target_frame))
+            sources.append(
+                BagSource(one.place, topics, target_frame=target_frame, is_rectified=is_rectified)
+            )
         elif one.kind == "video":
             sources.append(_video(one.place, rate_hz))
         elif pictures:

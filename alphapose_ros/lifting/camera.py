@@ -63,8 +63,8 @@ def lens_of(name: str, values: np.ndarray) -> Lens:
     if model not in DISTORTIONS:
         raise ValueError(
             f"the camera has distortion model {name!r}, which is none of "
-            f"{', '.join(DISTORTIONS)}; calibrate it with one of these, or use the rectified image "
-            "and its CameraInfo"
+            f"{', '.join(DISTORTIONS)}; calibrate it with one of these, or take the rectified "
+            "image (image_proc's image_rect) and set image_rectified"
         )
     values, counts = np.asarray(values, np.float64), DISTORTIONS[model]
     if len(values) < counts[0] and not values.any():

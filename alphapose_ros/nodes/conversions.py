@@ -118,10 +118,11 @@ class Calibration:
 
     Args:
         report: gets what is wrong and its remedy.
+        is_rectified: whether the images have been rectified.
     """
 
-    def __init__(self, report: Callable[[str], None]) -> None:
-        self._report = report
+    def __init__(self, report: Callable[[str], None], *, is_rectified: bool = False) -> None:
+        self._report, self._is_rectified = report, is_rectified
         self._known: tuple | None = None
         self._camera: Camera | None = None
         self._told: set[str] = set()  # two publishers may take turns
@@ -129,12 +130,12 @@ class Calibration:
     def __call__(self, info: CameraInfo) -> Camera | None:
         """Return the camera, the same object as long as the messages say the same."""
         size = (info.width, info.height, info.binning_x, info.binning_y)
-        numbers = np.array((*info.k, *info.d)).tobytes()  # as bytes NaN equals itself
+        numbers = np.array((*info.k, *info.p, *info.d)).tobytes()  # as bytes NaN equals itself
         told = (*size, info.roi, info.distortion_model, numbers)
         if told != self._known:
             self._known = told
             try:
-                self._camera = read_camera(info)
+                self._camera = read_camera(info, is_rectified=self._is_rectified)
             except ValueError as error:
                 self._camera = None
                 if str(error) not in self._told:

@@ -25,6 +25,7 @@ from alphapose_ros.nodes.doctor_images import (
     KINDS,
     Heard,
     image_topics,
+    judge_form,
     judge_picture,
     judge_publishers,
     judge_rate,
@@ -50,6 +51,7 @@ from alphapose_ros.nodes.events import SubscriptionEventCallbacks, UnsupportedEv
 from alphapose_ros.nodes.info_subscription import InfoSubscription
 from alphapose_ros.nodes.middleware import is_cyclone
 from alphapose_ros.nodes.reliability import shown, suited_reliability
+from alphapose_ros.nodes.silence import SUFFIX
 
 STEADY_S = 1.0  # without a change, after which the graph is known
 MOST_S = 4.0  # to wait for that
@@ -91,6 +93,10 @@ class Examination:
         if overlay is not None:
             yield overlay
             self._topic = ""  # which leaves a look round
+        form = judge_form(self._node, self._topic) if self._topic else None
+        if form is not None:
+            yield form
+            self._topic += SUFFIX
         if self._topic:
             yield from self._examine_camera()
         else:

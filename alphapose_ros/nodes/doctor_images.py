@@ -18,7 +18,7 @@ from alphapose_ros.nodes.doctor_camera import info_topic
 from alphapose_ros.nodes.doctor_transport import full_name, shown_bytes
 from alphapose_ros.nodes.middleware import is_cyclone, room_for_images
 from alphapose_ros.nodes.reliability import shown, shown_profile
-from alphapose_ros.nodes.silence import COMPRESSED, RAW, SUFFIX, cameras
+from alphapose_ros.nodes.silence import COMPRESSED, RAW, SUFFIX, cameras, is_pose_node
 
 KINDS = {RAW: Image, COMPRESSED: CompressedImage}
 COMPLETE, LOSSY = 0.9, 0.5  # shares of the images that arrive
@@ -79,12 +79,31 @@ def judge_topics(topics: dict[str, tuple[str, int]]) -> list[Finding]:
     ]
 
 
+def judge_form(node: Node, topic: str) -> Finding | None:
+    """Judge a camera that publishes compressed images alone, named without the suffix.
+
+    Pose nodes are given that name too. None of every other topic.
+    """
+    form = topic + SUFFIX
+    if node.count_publishers(topic) or form not in image_topics(node):
+        return None
+    listeners = node.get_subscriptions_info_by_topic(form)
+    is_taken = any(is_pose_node(node, one.node_name, one.node_namespace) for one in listeners)
+    way = (
+        f"Start the pose node with image_transport:=compressed image_topic:={topic} "
+        f"camera_info_topic:={info_topic(topic)}"
+    )
+    text = f"{topic} is published compressed only: {form} is examined"
+    return Finding(OK if is_taken else WARN, "publishers", text, "" if is_taken else way)
+
+
 def judge_publishers(
     topic: str, publishers: list[TopicEndpointInfo], topics: dict[str, tuple[str, int]]
 ) -> list[Finding]:
     """Say who publishes on the topic, how, and whether these are images."""
     if not publishers:
-        return [_nobody(topic, topics)]
+        text = f"nobody publishes on {topic}"
+        return [Finding(FAIL, "publisher", text, images_elsewhere(topic, topics))]
     found = [_publisher(one) for one in publishers]
     if len({one.topic_type for one in publishers}) > 1:
         text = "one topic must have one type: half of the publishers are heard by nobody"
@@ -93,19 +112,6 @@ def judge_publishers(
         text = f"{len(publishers)} publishers: their images would be taken for those of one camera"
         found.append(Finding(WARN, "publishers", text, "Stop or remap all but one"))
     return found
-
-
-def _nobody(topic: str, topics: dict[str, tuple[str, int]]) -> Finding:
-    text = f"nobody publishes on {topic}"
-    if topic + SUFFIX in topics:
-        remedy = (
-            f"It is published compressed only: alphapose doctor {topic}{SUFFIX}; "
-            f"pose node: image_transport:=compressed image_topic:={topic} "
-            f"camera_info_topic:={info_topic(topic)}"
-        )
-    else:
-        remedy = images_elsewhere(topic, topics)
-    return Finding(FAIL, "publisher", text, remedy)
 
 
 def images_elsewhere(topic: str, topics: Collection[str]) -> str:

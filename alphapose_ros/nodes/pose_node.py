@@ -59,6 +59,7 @@ PATIENCE_S = 20.0  # for the image at work, when the node is deactivated
 ENROLL_S = 2.0  # likewise, for ~/enroll
 NOT_THE_PIPELINES = (  # fixed settings that networks do not depend on
     "autostart",
+    "image_rectified",
     "image_reliability",
     "image_transport",
     "process_every_frame",
@@ -109,7 +110,6 @@ class PoseNode(LifecycleNode):
         self._space: Space | None = None
         self._worker: Worker | None = None
         self._health = Health()
-        self._calibration = Calibration(self.get_logger().error)
         self._logged_s: dict[str, float] = {}  # when, by what
         self._at_work = threading.Lock()  # held while an image is processed
         self._telling = threading.Lock()  # held while results are published
@@ -159,6 +159,9 @@ class PoseNode(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         done = super().on_activate(state)  # outputs first: the worker publishes
         self._health = Health()
+        self._calibration = Calibration(
+            self.get_logger().error, is_rectified=self._config.image_rectified
+        )
         self._outputs.begin(self._pipeline.skeleton)
         try:
             self._begin()

@@ -12,18 +12,16 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from alphapose_ros.config import Config
+from alphapose_ros.lifting.camera_info import doubt
 from alphapose_ros.nodes.conversions import to_ns
 from alphapose_ros.nodes.diagnostics import percentiles
 from alphapose_ros.nodes.image_subscription import ImageSubscription
 from alphapose_ros.nodes.info_subscription import InfoSubscription
-from alphapose_ros.nodes.middleware import room_for_images
+from alphapose_ros.nodes.losses import Losses
 from alphapose_ros.nodes.reliability import overridden_policies, shown
 from alphapose_ros.nodes.silence import SUFFIX
 
 RATE_S = 3.0  # over which the rate is taken
-ENOUGH = 20  # images taken by the camera, until the share of those that arrived is judged
-LOSSY = 0.7  # smallest share that is still ordinary
-RECENT_S = 10.0  # for which a full queue is told of after it lost an image
 
 
 class DepthArrival(NamedTuple):
@@ -49,7 +47,8 @@ class Reception:
     Args:
         node: whose topics these are.
         take: called with every arrival; must not wait.
-        config: image_transport, image_reliability, process_every_frame, queue_size.
+        config: image_transport, image_rectified, image_reliability, process_every_frame,
+            queue_size.
         has_room: whether there may be an arrival; until then images wait in the middleware.
 
     Raises:
@@ -67,10 +66,9 @@ class Reception:
         is_raw = config.image_transport == "raw"
         self.topic = node.resolve_topic_name("image" if is_raw else compressed_topic(node))
         self.received = 0
-        self._judged = (0, 0)  # received and lost at the last judgement
-        self._verdict = ""  # of it
-        self._overflown = (0, -math.inf)  # lost by now, and when that was seen to grow [s]
+        self._losses = Losses(self.topic, config)
         self._camera_info: CameraInfo | None = None
+        self._doubts = not config.image_rectified  # until it has been told of
         self._ages_ms: deque[float] = deque(maxlen=1000)
         self._recent_ms: deque[float] = deque(maxlen=1000)  # ages since take_recent_age_ms()
         self._recent_age_ms = math.nan  # at its last call
@@ -133,41 +131,13 @@ class Reception:
             self._last_image_s = now_s  # images wait, nothing is silent
         elif now_s - self._last_image_s > timeout_s:
             return self._silence(now_s - self._last_image_s)
-        if self._config.process_every_frame and self._is_overflowing(now_s):
-            return self._overflow()
-        received, lost = self.received - self._judged[0], self.lost - self._judged[1]
-        if received + lost >= ENOUGH:
-            self._judged = (self.received, self.lost)
-            is_well = received >= LOSSY * (received + lost)
-            self._verdict = "" if is_well else self._lossy(received, received + lost)
-        return self._verdict  # the last one holds until enough came for the next
-
-    def _lossy(self, received: int, sent: int) -> str:
-        return (
-            f"{received} of {sent} images arrived on {self.topic}: DDS loses them on "
-            f"the way. Start {room_for_images()}, or have the driver publish reliably, which "
-            "image_reliability `auto` follows"
-        )
+        return self._losses.problem(self.received, self.lost, now_s)
 
     def _silence(self, waited_s: float) -> str:
         self._is_silent = True
-        self._judged, self._verdict = (self.received, self.lost), ""  # of another camera perhaps
+        self._losses.forget(self.received, self.lost)  # of another camera perhaps
         reason = self._images.reason_of_silence()
         return f"no image on {self.topic} for {waited_s:.0f} s; {reason}"
-
-    def _is_overflowing(self, now_s: float) -> bool:
-        lost_before, grew_s = self._overflown
-        if self.lost > lost_before:
-            grew_s = now_s
-        self._overflown = (self.lost, grew_s)
-        return now_s - grew_s < RECENT_S
-
-    def _overflow(self) -> str:
-        return (
-            f"{self.lost} images were lost on {self.topic}, although process_every_frame is set: "
-            f"more of them wait than the {self._config.queue_size} of queue_size. Raise it, or let "
-            "the images come slower (`ros2 bag play --rate`)"
-        )
 
     def _on_image(self, image: Image | CompressedImage) -> None:
         now_s, now_ns = time.monotonic(), self._node.get_clock().now().nanoseconds
@@ -191,6 +161,9 @@ class Reception:
 
     def _on_info(self, info: CameraInfo) -> None:
         self._camera_info = info
+        if self._doubts and (problem := doubt(info, self.topic)):
+            self._doubts = False
+            self._node.get_logger().warning(problem)
 
 
 def compressed_topic(node: Node) -> str:

@@ -104,6 +104,7 @@ class Space:
                 "frames_with_depth": str(counts.paired),
                 "frames_without_depth": str(counts.without_depth),
                 "depth_unpaired": str(counts.unpaired),
+                "depth_lost": str(counts.lost),
             }
             problem = depth.problem(config.image_timeout_s)
             recent = recent or problem

@@ -81,6 +81,15 @@ def test_where_nothing_is_lifted_the_frame_stays_that_of_the_camera(clip, tmp_pa
     assert "no positions" not in capsys.readouterr().err
 
 
+def test_rectified_images_of_a_bag_are_seen_by_the_camera_p(clip, tmp_path, capsys):
+    _, run = clip
+    path = made.write(tmp_path / "drive", made.camera(2))  # where P is zero
+    for is_rectified in (False, True):
+        asked = ["--save", "json", "--set", f"image_rectified={is_rectified}"]
+        assert run(str(path), "--out", str(tmp_path / str(is_rectified)), *asked) == 0
+        assert ("camera_info has P = [0.0" in capsys.readouterr().err) == is_rectified
+
+
 def test_each_of_several_sources_gets_a_folder(clip, tmp_path):
     make, run = clip
     sources = [make("a.avi", 2), make("b.avi", 3), make("other/a.avi", 4)]

@@ -149,6 +149,14 @@ def test_depth_of_the_same_lens_has_the_pixels_of_the_image_wherever_it_says_it_
     assert middles(items) == [1.0, 1.001] and source.problems == []
 
 
+def test_depth_of_an_unknown_lens_in_another_frame_is_left_out_and_told_once(tmp_path):
+    sent = [one for one in beside() if one.topic != "/camera/depth/camera_info"]
+    source, items = made.frames(made.write(tmp_path / "bag", sent))
+    assert middles(items) == [None, None]
+    (problem,) = source.problems
+    assert "depth is in frame 'depth', the image in 'camera'" in problem.what
+
+
 def test_depth_of_another_ratio_of_sides_is_registered_or_told(tmp_path):
     sent = made.camera(1)
     message = depth_image(0, shape=(48, 96))
@@ -159,3 +167,34 @@ def test_depth_of_another_ratio_of_sides_is_registered_or_told(tmp_path):
     sent.append(made.Sent("/camera/depth/camera_info", made.INFO, made.at(0), message))
     source, items = made.frames(made.write(tmp_path / "b", sent))
     assert middles(items) == [1.0] and source.problems == []
+
+
+def rectified(topic="/camera/image_rect"):
+    """Pictures and their depth, both rectified, beside the CameraInfo of the raw ones."""
+    names = {"/camera": "camera_info", "/camera/depth": "camera_info"}
+    sent = [*made.camera(2, topic, with_info=False), *with_depth(2)]
+    sent = [one for one in sent if one.topic in (topic, DEPTH)]
+    for folder, name in names.items():
+        said = made.info(made.START_NS)
+        said.d[0] = -0.3
+        said.p[:] = [40, 0, 30, 0, 0, 41, 20, 0, 0, 0, 1, 0]
+        sent.append(made.Sent(f"{folder}/{name}", made.INFO, made.START_NS, said))
+    return sent
+
+
+def test_a_bag_of_rectified_images_is_read_by_p_and_depth_stays_theirs(tmp_path):
+    topics = BagTopics(image="/camera/image_rect")
+    path = made.write(tmp_path / "bag", rectified())
+    source, items = made.frames(path, topics, is_rectified=True)
+    camera = items[0].frame.camera
+    assert camera.matrix.tolist() == [[40, 0, 30], [0, 41, 20], [0, 0, 1]]
+    assert not camera.distortion.any() and source.problems == []
+    np.testing.assert_allclose(items[0].frame.depth, np.full((48, 64), 1.0))  # not bent
+
+
+def test_images_of_a_bag_that_seem_rectified_are_told_of_once(tmp_path):
+    topics = BagTopics(image="/camera/image_rect")
+    source, items = made.frames(made.write(tmp_path / "bag", rectified()), topics)
+    assert items[0].frame.camera.distortion[0] == -0.3
+    (problem,) = source.problems
+    assert "set image_rectified" in problem.what and "/camera/image_rect" in problem.where

@@ -181,6 +181,14 @@ def test_a_camera_is_read_anew_only_when_something_of_it_changed():
         assert calibration(info(**change)) is not calibration(info()), change
 
 
+def test_the_camera_of_rectified_images_is_read_from_p_and_anew_when_that_changes():
+    p = [500.0, 0.0, 310.0, 0.0, 0.0, 510.0, 230.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    calibration = Calibration(pytest.fail, is_rectified=True)
+    camera = calibration(info("mirror_ball", [1], p=p))
+    np.testing.assert_array_equal(camera.matrix, [[500, 0, 310], [0, 510, 230], [0, 0, 1]])
+    assert calibration(info("mirror_ball", [1], p=[400.0, *p[1:]])).matrix[0, 0] == 400
+
+
 def test_stamps_are_nanoseconds():
     assert to_ns(HEADER.stamp) == 12_000_000_345
 

@@ -249,6 +249,13 @@ def test_where_a_driver_is_all_that_can_be_told_of_no_other_topic_is(there, ears
     assert (found.level, found.remedy) == (WARN, "Start the camera driver")
 
 
+def test_a_camera_that_is_compressed_only_is_good_where_it_is_taken_so(rig, pose_node):
+    pose_node("/compressed/image/compressed", "/compressed/camera_info", CompressedImage)
+    found = rig.examine("/compressed/image", until=having("publishers", OK))
+    assert found["publishers"].remedy == ""
+    assert found["its input"].level == OK
+
+
 def test_a_node_that_takes_compressed_images_is_told_how_to_take_raw_ones(rig, pose_node):
     pose_node("/nobody/image/compressed", "/plain/camera_info", CompressedImage)
     told = inputs(rig, "/plain/image", lambda told: "its camera info" not in told)["its input"]

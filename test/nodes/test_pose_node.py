@@ -390,13 +390,18 @@ def test_silence_is_told_again_after_the_timeout_and_not_before(graph):
     assert second - first > 2.0
 
 
-def test_camera_info_places_the_markers(graph, boxes_file):
+@pytest.mark.parametrize("is_rectified", [False, True])
+def test_camera_info_places_the_markers(graph, boxes_file, is_rectified):
     settings = {"detector.name": "file", "output.keypoint_score": 0.0}
+    settings["image_rectified"] = is_rectified
     camera = Camera(graph, **settings, **{"detector.boxes_file": boxes_file})
     camera.wait_until_active()
     infos = graph.node.create_publisher(CameraInfo, "camera_info", 1)
     markers = graph.listen(MarkerArray, "markers")
     info = CameraInfo(width=128, height=96, k=[1e4, 0, 64, 0, 1e4, 48, 0, 0, 1])
+    if is_rectified:  # then it is P that counts
+        info.k[[0, 4]] = 100
+        info.p[[0, 2, 5, 6, 10]] = [1e4, 64, 1e4, 48, 1]
 
     def shown():
         infos.publish(info)

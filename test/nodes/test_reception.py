@@ -591,3 +591,33 @@ def test_a_publisher_that_sends_nothing_is_told_from_one_that_does_not_fit(graph
         "volatile, offered best_effort, volatile"
     )
     graph.spin_until(lambda: told in demanding.problem())
+
+
+RECTIFIED = "image:=/camera/image_rect_color"
+
+
+@pytest.mark.parametrize(
+    ("remapping", "is_rectified", "d", "told"),
+    [
+        (RECTIFIED, False, 0.1, 1),
+        (RECTIFIED, True, 0.1, 0),
+        (RECTIFIED, False, 0.0, 0),
+        ("image:=/direct/image", False, 0.1, 0),
+    ],
+)
+def test_images_that_seem_rectified_are_told_of_once(
+    graph, receive, remapping, is_rectified, d, told
+):
+    logs = graph.listen(Log, "/rosout", LOGS)
+    receiver = receive(remappings=[remapping], image_rectified=is_rectified)
+    driver = graph.node.create_publisher(CameraInfo, "camera_info", RELIABLE)
+    camera = graph.node.create_publisher(Image, receiver.reception.topic, RELIABLE)
+    graph.spin_until(lambda: driver.get_subscription_count() and camera.get_subscription_count())
+    for _ in range(3):
+        driver.publish(CameraInfo(d=[d] * 5))
+        graph.spin_for(0.2)
+    camera.publish(PICTURE)
+    graph.spin_until(lambda: receiver.taken)
+    assert receiver.taken[0].camera_info.d[0] == d
+    graph.spin_for(0.2)
+    assert sum("set image_rectified" in log.msg for log in logs) == told
