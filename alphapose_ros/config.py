@@ -711,7 +711,7 @@ class OutputConfig(Section):
     )
     marker_lifetime_s: float = setting(
         0.5,
-        "Seconds until RViz forgets a marker by itself; 0 = never",
+        "Seconds until RViz forgets a marker by itself, at least; 0 = never",
         low=0.0,
         high=60.0,
         live=True,
