@@ -19,7 +19,8 @@ from rclpy.validate_topic_name import validate_topic_name
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from alphapose_ros.io.findings import FAIL, OK, Finding, to_line
+from alphapose_ros.io.findings import FAIL, OK, WARN, Finding, to_line
+from alphapose_ros.lifting.camera_info import doubt
 from alphapose_ros.nodes.doctor_camera import Places, info_topic, judge_info, judge_tf
 from alphapose_ros.nodes.doctor_images import (
     KINDS,
@@ -34,10 +35,10 @@ from alphapose_ros.nodes.doctor_images import (
 )
 from alphapose_ros.nodes.doctor_pose_node import (
     Reports,
+    is_set,
     judge_nodes,
     judge_overlay,
     pose_nodes,
-    uses_sim_time,
 )
 from alphapose_ros.nodes.doctor_transport import (
     is_named,
@@ -53,6 +54,7 @@ from alphapose_ros.nodes.middleware import is_cyclone
 from alphapose_ros.nodes.reliability import shown, suited_reliability
 from alphapose_ros.nodes.silence import SUFFIX
 
+RECTIFIED = "Start the pose node with image_rectified true, or with the raw images"
 STEADY_S = 1.0  # without a change, after which the graph is known
 MOST_S = 4.0  # to wait for that
 DEPTH = 10  # our own slowness is not to be taken for that of the network
@@ -152,20 +154,35 @@ class Examination:
             seen = judge_picture(heard.last)
             picture = seen.values
             yield seen
-        yield judge_info(self._node, infos, self._info, picture)
+        yield self._calibration(infos, picture)
         if picture.get("frame_id"):
             yield judge_tf(self._node, self._places, str(picture["frame_id"]))
 
     def _stamps(self, heard: Heard) -> Finding:
         """Judge stamps; those of /clock are in order where all pose nodes follow it."""
         found = judge_stamps(heard)
-        names = pose_nodes(self._node) if found.level != OK and heard.clock_ns is not None else []
-        follow = [uses_sim_time(self._node, self._executor, name) for name in names]
-        if follow and all(follow) and "use_sim_time" in found.remedy:
+        of_clock = heard.clock_ns is not None and "use_sim_time" in found.remedy
+        if found.level != OK and of_clock and self._all_have("use_sim_time"):
             return Finding(
                 OK, found.subject, f"{found.text}, as in the pose node", "", found.values
             )
         return found
+
+    def _calibration(self, topic: str, picture: dict[str, object]) -> Finding:
+        """Judge CameraInfo; rectified images need a setting in the pose nodes."""
+        found = judge_info(self._node, topic, self._info, picture)
+        is_doubtful = found.level == OK and doubt(self._info, self._topic)
+        if not is_doubtful or self._all_have("image_rectified"):
+            return found
+        text = f"{found.text}: its distortion is that of the lens, and the images seem rectified"
+        return Finding(WARN, found.subject, text, RECTIFIED, found.values)
+
+    def _all_have(self, parameter: str) -> bool:
+        """Whether there are pose nodes, and this parameter is true in all of them."""
+        names = pose_nodes(self._node)
+        return bool(names) and all(
+            is_set(self._node, self._executor, name, parameter) for name in names
+        )
 
     def _listen(self, kind: type, reliability: ReliabilityPolicy) -> Heard:
         """Subscribe the camera as the pose node would, and collect what comes."""

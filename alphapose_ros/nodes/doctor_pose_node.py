@@ -228,9 +228,9 @@ def _state(call: Call, name: str) -> str:
     return STATES.get(answer.current_state.id, answer.current_state.label)
 
 
-def uses_sim_time(node: Node, executor: Executor, name: str) -> bool | None:
-    """Return whether a node takes its time from /clock; None where it does not say."""
-    request = GetParameters.Request(names=["use_sim_time"])
+def is_set(node: Node, executor: Executor, name: str, parameter: str) -> bool | None:
+    """Return whether a boolean parameter of a node is true; None where it does not say."""
+    request = GetParameters.Request(names=[parameter])
     answer = _caller(node, executor)(GetParameters, f"{name}/get_parameters", request)
     values: list[ParameterValue] = answer.values if answer is not None else []
     return values[0].bool_value if values else None

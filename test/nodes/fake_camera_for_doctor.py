@@ -75,6 +75,8 @@ class Camera:
             info.k = np.array([60.0, 0, 32, 0, 60, 24, 0, 0, 1])
         if kind == "small":
             info.width //= 2
+        if kind == "bent":
+            info.d = [-0.3, 0.1, 0.0, 0.0, 0.0]
         if kind == "short":
             info.d = [0.1, 0.0, 0.0]
         return info

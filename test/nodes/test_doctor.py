@@ -185,6 +185,21 @@ def test_the_time_of_a_bag_is_recognised_by_the_clock(rig, spinning):
         assert "as in the pose node" in found.text
 
 
+def test_rectified_images_need_a_setting_of_the_pose_node(rig, spinning):
+    with rig.running("image_rect info=bent"):
+        found = rig.examine("/image_rect/image", until=having("camera info", WARN))["camera info"]
+        assert "the images seem rectified" in found.text
+        assert (
+            found.remedy == "Start the pose node with image_rectified true, or with the raw images"
+        )
+
+        node = rig.node("pose_node")
+        node.declare_parameter("image_rectified", True)
+        serve(node)
+        spinning(node)
+        rig.examine("/image_rect/image", until=having("camera info", OK))
+
+
 def has_clock(found):
     return "stamps" in found and found["stamps"].values["uses_clock"]
 
