@@ -20,7 +20,8 @@ SHOWN = 3  # names of keys in an error
 WRAPPERS = ("state_dict", "model")  # under which trainers put the weights among other things
 PARALLEL = "module."  # before every name, when saved from a network spread over several devices
 FETCH = "fetch or export it again"
-READS_NUMBERS = torch.__version__ >= (2, 6)  # of NumPy
+TORCH = tuple(map(int, torch.__version__.split(".")[:2]))  # 2.6.0a0 of NVIDIA counts as 2.6
+READS_NUMBERS = TORCH >= (2, 6)  # of NumPy
 CODE = ("GLOBAL", "nsupported class", "reduce")  # in what PyTorch says where it refuses functions
 ADVICE = "weights_only"  # in PyTorch's advice to trust a file, which is not for us to give
 

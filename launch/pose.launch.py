@@ -39,7 +39,10 @@ ARGUMENTS = {  # name: default, which an empty one has too; meaning
     "use_reid": ("", "whether people are known again who come back; empty: as params_file says"),
     "use_depth": ("", "whether people are placed in metres; empty: as params_file says"),
     "depth_topic": ("depth", "depth of the images, registered to them if params_file says nothing"),
-    "depth_camera_info_topic": ("depth_camera_info", "intrinsics of depth that is not registered"),
+    "depth_camera_info_topic": (
+        "depth_camera_info",
+        "intrinsics of depth, where it is not registered or in a frame of its own",
+    ),
     "target_frame": ("", "frame of positions, by TF (odom, map); empty: as params_file says"),
     "target_file": ("", "what the person to follow looks like; empty: as params_file says"),
     "device": ("", "auto, cpu, cuda or cuda:N; empty: as params_file says"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from alphapose_ros.frame import Camera
-from alphapose_ros.lifting.camera import scaled
+from alphapose_ros.lifting.camera import Lens, lens_of, scaled
 from alphapose_ros.lifting.resizing import REMEDY
 
 SAME_PX = 1.0  # of two matrices: drivers differ by half a pixel in how they scale one
+OF_ONE_LENS = "; or, if one lens sees both, remap `depth_camera_info` to the CameraInfo of depth"
 MAX_LENS_ERROR = 0.03  # of what drivers say of one lens; moves who is at the border by a hand
 
 
@@ -32,14 +33,14 @@ def check_registered(
         if is_same_lens(depth_camera, camera):
             return
         _check_lenses(camera, depth_camera)
-    check_frames(frame_id, depth_frame_id)
+    check_frames(frame_id, depth_frame_id, OF_ONE_LENS if depth_camera is None else "")
 
 
-def check_frames(frame_id: str, depth_frame_id: str) -> None:
+def check_frames(frame_id: str, depth_frame_id: str, advice: str = "") -> None:
     """Refuse depth in another frame than the image; nothing is said of where one has no name.
 
     Raises:
-        ValueError: the frames differ; the message names both, and the remedy.
+        ValueError: the frames differ; the message names both, and the remedy with ``advice``.
 
     Source: REP-118 (registered depth is in the frame of the image).
     """
@@ -47,7 +48,7 @@ def check_frames(frame_id: str, depth_frame_id: str) -> None:
     if all(names) and names[0] != names[1]:
         raise ValueError(
             f"depth is in frame {depth_frame_id!r}, the image in {frame_id!r}: not the same "
-            f"camera. {REMEDY}"
+            f"camera. {REMEDY}{advice}"
         )
 
 
@@ -57,12 +58,18 @@ def is_same_lens(first: Camera, second: Camera) -> bool:
         resized_first = scaled(first, second.width, second.height)
     except ValueError:  # sides of another ratio
         return False
-    return (
-        np.allclose(resized_first.matrix, second.matrix, rtol=1e-3, atol=SAME_PX)
-        and first.distortion_model == second.distortion_model
-        and len(first.distortion) == len(second.distortion)
-        and np.allclose(first.distortion, second.distortion, atol=1e-6)
+    return np.allclose(
+        resized_first.matrix, second.matrix, rtol=1e-3, atol=SAME_PX
+    ) and _bends_alike(*(lens_of(one.distortion_model, one.distortion) for one in (first, second)))
+
+
+def _bends_alike(first: Lens, second: Lens) -> bool:
+    """Tell whether two lenses do the same; a model that adds nothing but zeros does."""
+    count = max(len(first.coefficients), len(second.coefficients))
+    one, other = (
+        np.pad(lens.coefficients, (0, count - len(lens.coefficients))) for lens in (first, second)
     )
+    return first.is_fisheye == second.is_fisheye and np.allclose(one, other, atol=1e-6)
 
 
 def _check_lenses(camera: Camera, depth_camera: Camera) -> None:

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper, version_converter
 from onnxscript import optimizer
 from torch import Tensor, nn
 
-from alphapose_ros.checkpoints import CheckpointError, load_checkpoint
+from alphapose_ros.checkpoints import TORCH, CheckpointError, load_checkpoint
 from alphapose_ros.detection import yolox
 from alphapose_ros.models.chain import Chain
 from alphapose_ros.pose import build_pose_network
@@ -131,7 +131,7 @@ def write_graph(
     Raises:
         ValueError: this PyTorch is too old.
     """
-    if torch.__version__ < LEAST_TORCH:
+    if TORCH < LEAST_TORCH:
         least = ".".join(map(str, LEAST_TORCH))
         raise ValueError(
             f"graphs are written by PyTorch {least} or newer, and this is {torch.__version__}: "

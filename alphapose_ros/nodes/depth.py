@@ -16,7 +16,7 @@ from alphapose_ros.config import Config, LiftingConfig
 from alphapose_ros.frame import Camera, Frame
 from alphapose_ros.images import read_depth
 from alphapose_ros.lifting.camera import register, scaled
-from alphapose_ros.lifting.registered import check_registered
+from alphapose_ros.lifting.registered import check_registered, is_same_lens
 from alphapose_ros.lifting.resizing import resized
 from alphapose_ros.nodes.conversions import Calibration, to_ns
 from alphapose_ros.nodes.image_subscription import ImageSubscription
@@ -74,6 +74,7 @@ class DepthReception:
         )
         self._received = 0
         self._last_s = time.monotonic()
+        self._without_depth = 0  # images, at the last look
         self._judged = (0, 0)  # paired, and without depth, at the last judgement
         self._verdict = ""
         self._camera_info: CameraInfo | None = None
@@ -114,9 +115,10 @@ class DepthReception:
 
     def problem(self, timeout_s: float) -> str:
         """Return what seems to be wrong with depth, and the remedy; "" if nothing does."""
-        if not self._has_room():
-            self._last_s = time.monotonic()  # images wait, nothing is silent
         now_s, counts = time.monotonic(), self.counts
+        if not self._has_room() and counts.without_depth == self._without_depth:
+            self._last_s = now_s  # images wait, nothing is silent
+        self._without_depth = counts.without_depth
         silent_s = now_s - self._last_s
         if silent_s > timeout_s:
             self._judged, self._verdict = (counts.paired, counts.without_depth), ""
@@ -167,6 +169,7 @@ class DepthReader:
         self._offset = offset_transform(config.depth_offset) if config.depth_offset else None
         self._wrong_info = ""
         self._calibration = Calibration(self._on_wrong_info)
+        self._colour_calibration = Calibration(lambda problem: None)  # told by who receives it
 
     def __call__(
         self, frame: Frame, info: CameraInfo | None, depth: DepthArrival | None
@@ -234,9 +237,11 @@ class DepthReader:
         """Return the camera of depth that should be registered, if its driver says one."""
         if depth_info is None:
             return None
-        said, other = ((one.width, one.height, *one.k) for one in (info, depth_info))
-        # A copy of the image's message speaks of its camera, also where images are rectified.
-        return camera if said == other else self._calibration(depth_info)
+        said, own = self._calibration(depth_info), self._colour_calibration(info)
+        if said is None or own is None:
+            return said
+        # What says the same as the image's message speaks of its camera, also of rectified images.
+        return camera if is_same_lens(said, own) else said
 
     def _depth_camera(self, info: CameraInfo | None) -> Camera:
         if info is None:

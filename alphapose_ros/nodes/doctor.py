@@ -170,9 +170,9 @@ class Examination:
 
     def _calibration(self, topic: str, picture: dict[str, object]) -> Finding:
         """Judge CameraInfo; rectified images need a setting in the pose nodes."""
-        found = judge_info(self._node, topic, self._info, picture)
-        is_doubtful = found.level == OK and doubt(self._info, self._topic)
-        if not is_doubtful or self._all_have("image_rectified"):
+        is_rectified = self._all_have("image_rectified")
+        found = judge_info(self._node, topic, self._info, picture, is_rectified=is_rectified)
+        if is_rectified or found.level != OK or not doubt(self._info, self._topic):
             return found
         text = f"{found.text}: its distortion is that of the lens, and the images seem rectified"
         return Finding(WARN, found.subject, text, RECTIFIED, found.values)

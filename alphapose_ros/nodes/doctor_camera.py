@@ -39,7 +39,12 @@ def info_topics(node: Node) -> list[str]:
 
 
 def judge_info(
-    node: Node, topic: str, info: CameraInfo | None, picture: dict[str, object]
+    node: Node,
+    topic: str,
+    info: CameraInfo | None,
+    picture: dict[str, object],
+    *,
+    is_rectified: bool = False,
 ) -> Finding:
     """Compare CameraInfo with the images.
 
@@ -48,6 +53,7 @@ def judge_info(
         topic: where it is expected.
         info: the last one; None where none came.
         picture: width, height and frame_id of the images, as far as known.
+        is_rectified: whether the pose nodes take the images for rectified.
     """
     if info is None:
         return _no_info(node, topic)
@@ -62,7 +68,7 @@ def judge_info(
     text = (
         f"{info.width} x {info.height}, {info.distortion_model or 'no model'}, fx {info.k[0]:.1f}"
     )
-    problem, remedy = _problem(info, picture)
+    problem, remedy = _problem(info, picture, is_rectified=is_rectified)
     if problem:
         return Finding(WARN, "camera info", f"{text}: {problem}", remedy, values)
     return Finding(OK, "camera info", text, values=values)
@@ -81,10 +87,12 @@ def _no_info(node: Node, topic: str) -> Finding:
     return Finding(WARN, "camera info", text, "Have the camera driver publish it")
 
 
-def _problem(info: CameraInfo, picture: dict[str, object]) -> tuple[str, str]:
+def _problem(
+    info: CameraInfo, picture: dict[str, object], *, is_rectified: bool
+) -> tuple[str, str]:
     """Return what is wrong with it, and the remedy; "" and "" where nothing is."""
     try:
-        camera = read_camera(info)
+        camera = read_camera(info, is_rectified=is_rectified)
     except ValueError as error:  # as the pose node says it
         return str(error), CALIBRATE
     if camera is None:

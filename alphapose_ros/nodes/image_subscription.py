@@ -134,13 +134,14 @@ class ImageSubscription:
         self._overrides = overridden_policies(node, topic)
         choice = _choice_of_best_effort(config)
         self._mismatches = Mismatches(node, topic, "image", self._overrides, choice)
+        self._last_qos: QoSProfile | None = None  # once it is stopped
         self._subscription = self._subscribe(self._first_reliability())
         self._lookout = Lookout(node, topic, self.type_name, self._look)
 
     @property
     def qos(self) -> QoSProfile:
-        """The profile in use."""
-        return profile_in_use(self._node, self._subscription, self.type_name)
+        """The profile in use, or the last one."""
+        return self._last_qos or profile_in_use(self._node, self._subscription, self.type_name)
 
     @property
     def lost(self) -> int:
@@ -156,6 +157,7 @@ class ImageSubscription:
 
     def stop(self) -> None:
         """Receive nothing more."""
+        self._last_qos = self.qos
         self._lookout.stop()
         self._node.destroy_subscription(self._subscription)
         self._gaps.settle()

@@ -48,16 +48,18 @@ class InfoSubscription:
         self._mismatches = Mismatches(node, topic, "CameraInfo", self._overrides)
         self._is_free = not DEMANDS.keys() <= set(self._overrides)
         self._asks_for_kept = all_keep(publishers_of(node, topic, INFO))
+        self._last_qos: QoSProfile | None = None  # once it is stopped
         self._subscription = self._subscribe()
         self._lookout = Lookout(node, topic, INFO, self._look)
 
     @property
     def qos(self) -> QoSProfile:
-        """The profile in use."""
-        return profile_in_use(self._node, self._subscription, INFO)
+        """The profile in use, or the last one."""
+        return self._last_qos or profile_in_use(self._node, self._subscription, INFO)
 
     def stop(self) -> None:
         """Receive nothing more."""
+        self._last_qos = self.qos
         self._lookout.stop()
         self._node.destroy_subscription(self._subscription)
 

@@ -49,7 +49,7 @@ _ALL = (
     ),
     Topic(
         *("depth_camera_info", "sensor_msgs/msg/CameraInfo", True),
-        "intrinsics of the depth camera, where depth has other pixels than the image",
+        "intrinsics of the depth camera, where its pixels or its frame are not those of the image",
         is_reliable=False,
         depth=1,
     ),

@@ -170,6 +170,15 @@ def test_depth_that_waits_for_room_is_not_called_silent(graph, monkeypatch):
     assert "no depth image on /depth for 6 s" in waiting.problem_after(2.0)
 
 
+def test_depth_is_called_silent_although_images_wait_where_they_go_on_without_it(
+    graph, monkeypatch
+):
+    waiting = Waiting(graph, monkeypatch)
+    waiting.has_room = False
+    assert waiting.problem_after(3.0, alone=1) == ""
+    assert "no depth image on /depth for 6 s" in waiting.problem_after(3.0, alone=1)
+
+
 def test_images_without_depth_are_not_counted_against_a_camera_that_comes_back(graph, monkeypatch):
     waiting = Waiting(graph, monkeypatch)
     assert "15 of 20 images found no depth" in waiting.problem_after(1.0, paired=5, alone=15)

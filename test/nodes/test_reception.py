@@ -206,7 +206,10 @@ def test_best_available_is_what_it_became_and_what_helps_is_told(graph, receive,
         assert "(best_available is settled when the node subscribes), or let the" in told
         assert f"or let the publisher be {demanded} (of bags:" in told
     assert not camera.get_subscription_count()
-    assert receiver.reception.reliability == settled[policy].partition(",")[0]
+    reliability = settled[policy].partition(",")[0]
+    assert receiver.reception.reliability == reliability
+    receiver.reception.stop()
+    assert receiver.reception.reliability == reliability  # told by diagnostics of a disabled node
 
 
 @pytest.mark.parametrize(
