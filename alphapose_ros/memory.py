@@ -5,10 +5,18 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import sys
+from functools import cache
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 MAPPED_BYTES = 16 << 20  # images are smaller, networks larger
 KEPT_BYTES = 64 << 20  # of free memory, until give_back_memory()
+
+
+@cache
+def _c_library() -> ctypes.CDLL:
+    """The C library; kept, as ctypes makes a class for each that is opened."""
+    return ctypes.CDLL(None)
 
 
 def hold_memory_steady() -> None:
@@ -23,14 +31,22 @@ def hold_memory_steady() -> None:
     rclpy's libraries do when these are imported: to be called before.
     """
     with contextlib.suppress(AttributeError):  # no glibc
-        library = ctypes.CDLL(None)
+        library = _c_library()
         library.mallopt(M_ARENA_MAX, 1)
         library.mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
         library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def give_back_memory() -> None:
-    """Return unused memory to the system; that of networks would stay with the process."""
+    """Return unused memory to the system; that of networks would stay with the process.
+
+    CPython remembers the names of attributes that were looked up: thousands of small strings
+    between what is free, as every message that is published has them made anew.
+    """
     gc.collect()
+    for name in ("_clear_internal_caches", "_clear_type_cache"):  # the first from 3.13 on
+        if hasattr(sys, name):
+            getattr(sys, name)()
+            break
     with contextlib.suppress(AttributeError):  # no glibc
-        ctypes.CDLL(None).malloc_trim(0)
+        _c_library().malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Where a process holds its memory, as glibc itself tells it."""
+"""Where a process holds its memory, as glibc and Python themselves tell it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from alphapose_ros.memory import KEPT_BYTES, MAPPED_BYTES
+from alphapose_ros.memory import KEPT_BYTES, MAPPED_BYTES, give_back_memory
 
-pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is about glibc")
+of_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is about glibc")
 
 HEAPS = """
 import ctypes, threading
@@ -56,20 +56,33 @@ def heaps(first: str) -> int:
     return run(HEAPS.format(first=first)).stderr.count("Arena ")
 
 
+@of_glibc
 def test_threads_share_one_heap():
     hold = "from alphapose_ros.memory import hold_memory_steady; hold_memory_steady()"
     assert heaps(hold) == 1
     assert heaps("") > 1  # as glibc does by itself
 
 
+@of_glibc
 def test_so_do_those_of_a_process_that_imports_a_node():
     pytest.importorskip("rclpy")
     assert heaps("from alphapose_ros.nodes import pose_node") == 1
 
 
+@of_glibc
 @pytest.mark.parametrize(
     ("size", "is_on_heap"), [(MAPPED_BYTES // 2, True), (2 * MAPPED_BYTES, False)]
 )
 def test_only_large_blocks_are_the_systems_own(size, is_on_heap):
     assert (int(run(BLOCKS.format(size=size)).stdout) >= size) == is_on_heap
     assert size < KEPT_BYTES
+
+
+def test_names_of_attributes_that_were_looked_up_are_given_back():
+    name = "".join(["bit_", "length"])  # a string of its own
+    getattr(5, name)
+    before = sys.getrefcount(name)
+    if before == 2:  # of `name` and of the call
+        pytest.skip("this Python does not keep them")
+    give_back_memory()
+    assert sys.getrefcount(name) == 2
