@@ -332,9 +332,10 @@ def round_trips(
     bench: Bench, kind: str, trips: int, **environment: str
 ) -> list[tuple[int, int, int]]:
     """Take a node up and down; return its usage after each round trip."""
-    options = ("-p", "autostart:=false", "-r", f"__node:={kind}", "--disable-rosout-logs")
+    name = f"{kind}_{trips}"  # its own: the services of a killed process seem ready for long
+    options = ("-p", "autostart:=false", "-r", f"__node:={name}", "--disable-rosout-logs")
     process = bench.start(kind, *options, **environment)
-    client = bench.node.create_client(ChangeState, f"{kind}/change_state")
+    client = bench.node.create_client(ChangeState, f"{name}/change_state")
     bench.until(client.service_is_ready)
     answers: list[TrackedPersonArray] = []
     heard = bench.node.create_subscription(TrackedPersonArray, "tracks", answers.append, 10)
@@ -343,7 +344,7 @@ def round_trips(
     def change(number: int) -> None:
         future = client.call_async(ChangeState.Request(transition=Transition(id=number)))
         if not bench.until(future.done) or not future.result().success:
-            raise RuntimeError(f"{kind}: transition {number} was not made")
+            raise RuntimeError(f"{name}: transition {number} was not made")
 
     def answered() -> bool:
         image.header.stamp = bench.node.get_clock().now().to_msg()
