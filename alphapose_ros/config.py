@@ -736,7 +736,7 @@ class Config(Section):
     device: str = setting("auto", "Where networks run: auto, cpu, cuda or cuda:N")
     runtime: str = setting(
         "auto",
-        "What runs networks; auto: ONNX Runtime on the processor, PyTorch on a GPU",
+        "What runs networks; auto: on a processor ONNX Runtime if it is there, else PyTorch",
         choices=("auto", "onnx", "torch"),
     )
     threads: int = setting(

@@ -70,6 +70,11 @@ def has_torch() -> bool:
     return find_spec("torch") is not None
 
 
+def has_onnx_runtime() -> bool:
+    """Tell whether ONNX Runtime is installed, without loading it."""
+    return find_spec("onnxruntime") is not None
+
+
 def has_nvidia_driver() -> bool:
     """Tell whether a driver for NVIDIA's GPUs is loaded, of whatever kind."""
     return any(Path(node).exists() for node in NVIDIA)

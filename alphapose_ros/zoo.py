@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from difflib import get_close_matches
 from pathlib import Path
 
 from alphapose_ros.architectures import Architecture
-from alphapose_ros.devices import Compute
+from alphapose_ros.devices import Compute, has_onnx_runtime, has_torch
 from alphapose_ros.skeletons import skeleton
 from alphapose_ros.zoo_table import OURS, WEIGHTS, Weights
 
 EMBEDDED = Path(__file__).parent / "models" / "weights"
+log = logging.getLogger(__name__)
 ZOO = {weights.name: weights for weights in WEIGHTS}
 
 
@@ -139,7 +141,8 @@ def pick_file(weights: Weights, own_file: str, compute: Compute) -> tuple[str, P
     Args:
         weights: the network's own.
         own_file: a file of the user's in their place, or "": a graph if it ends in .onnx.
-        compute: with runtime "auto", graphs run where there is no GPU.
+        compute: with runtime "auto", graphs run where there is no GPU; without ONNX Runtime what
+            can runs in PyTorch, which is told.
 
     Raises:
         ValueError: the runtime asked for cannot read the file that is there.
@@ -150,6 +153,10 @@ def pick_file(weights: Weights, own_file: str, compute: Compute) -> tuple[str, P
     runtime = compute.runtime
     if runtime == "auto":
         runtime = "onnx" if has_graph and compute.device == "cpu" else "torch"
+        has_other = not own_file and bool(weights.file) and has_torch()
+        if runtime == "onnx" and has_other and not has_onnx_runtime():
+            log.warning("ONNX Runtime is missing: PyTorch runs %s, slower", weights.name)
+            runtime = "torch"
     if own_file and is_graph != (runtime == "onnx"):
         raise ValueError(
             f"{own_file}: runtime {runtime!r} on device {compute.device!r} cannot read it; graphs "

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
+from alphapose_ros import zoo
 from alphapose_ros.architectures import Architecture
 from alphapose_ros.checkpoints import load_checkpoint
 from alphapose_ros.detection.networks import DETECTION_NETWORKS, build_detection_network
@@ -258,6 +259,24 @@ def test_weights_without_a_graph_run_in_pytorch():
     assert pick_file(weights, "", CPU)[0] == "torch"
     with pytest.raises(ValueError, match="fastpose_small_halpe_136 has no ONNX graph; use runtime"):
         pick_file(weights, "", replace(CPU, runtime="onnx"))
+
+
+@pytest.mark.parametrize(
+    ("own_file", "name", "has_torch", "runtime"),
+    [
+        ("", "fastpose_small_halpe_136", True, "torch"),
+        ("", "fastpose_small_halpe_136", False, "onnx"),  # which says how to get either
+        ("my.onnx", "fastpose_small_halpe_136", True, "onnx"),
+        ("my.onnx", "rtmw_l_coco_wholebody_133", True, "onnx"),
+    ],
+)
+def test_without_onnx_runtime_pytorch_runs_what_it_can(
+    monkeypatch, caplog, own_file, name, has_torch, runtime
+):
+    monkeypatch.setattr(zoo, "has_onnx_runtime", lambda: False)
+    monkeypatch.setattr(zoo, "has_torch", lambda: has_torch)
+    assert pick_file(find_weights(name), own_file, CPU)[0] == runtime
+    assert ("ONNX Runtime is missing" in caplog.text) == (runtime == "torch")
 
 
 def test_a_graph_alone_runs_on_the_processor_only():

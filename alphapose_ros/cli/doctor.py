@@ -173,7 +173,12 @@ def examine_machine(settings: Callable[[], Config]) -> Iterator[Finding]:
 
 def judge_device(config: Config) -> Finding:
     """Say on what networks will run, and whether something better lies idle."""
-    from alphapose_ros.devices import has_nvidia_driver, has_torch, pick_compute
+    from alphapose_ros.devices import (
+        has_nvidia_driver,
+        has_onnx_runtime,
+        has_torch,
+        pick_compute,
+    )
 
     found = {name: _version(name) for name in RUNTIMES}
     try:
@@ -195,6 +200,10 @@ def judge_device(config: Config) -> Finding:
         return Finding(
             WARN, "device", f"{text}; there is an NVIDIA GPU, but {what}", remedy, values
         )
+    takes_graphs = compute.device == "cpu" and compute.runtime == "auto"
+    if takes_graphs and not has_onnx_runtime() and has_torch():
+        text = f"{text}; without ONNX Runtime networks are slower on a processor"
+        return Finding(WARN, "device", text, "pip install onnxruntime", values)
     return Finding(OK, "device", text, values=values)
 
 

@@ -203,6 +203,15 @@ def assert_settings_fail(capsys, *arguments, told):
     assert "-> `alphapose config` prints all settings" in said
 
 
+def test_without_onnx_runtime_it_says_what_would_be_faster(monkeypatch):
+    monkeypatch.setattr(devices, "has_torch", lambda: True)
+    monkeypatch.setattr(devices, "has_onnx_runtime", lambda: False)
+    found = doctor.judge_device(with_values(Config(), {"device": "cpu"}))
+    assert (found.level, found.remedy) == (WARN, "pip install onnxruntime")
+    torch = {"device": "cpu", "runtime": "torch"}
+    assert doctor.judge_device(with_values(Config(), torch)).level == OK
+
+
 def test_a_device_that_is_not_there_is_told():
     found = examined(device="cuda:99")
     assert found["device"].level == FAIL
