@@ -290,6 +290,18 @@ class Recorder(Node):
         self._report()
         self._bar.close()
         self._tell_of_no_image("no film and no contact sheet")
+        self._tell_of_no_pair()
+
+    def _tell_of_no_pair(self) -> None:
+        """Log that images and tracks came, but of different images, and the remedy."""
+        figures = self._figures
+        if not (figures["images"] and figures["tracks"]) or figures["drawn"] + figures["not_drawn"]:
+            return
+        stamps = (f"{1e-9 * self._last_ns[kind]:.3f} s" for kind in ("image", "tracks"))
+        self.get_logger().warning(
+            f"no film and no contact sheet: no image on {self._image_topic} has the stamp of any "
+            f"tracks (the last: {' and '.join(stamps)}); record the images that the pose node takes"
+        )
 
 
 def image_type(transport: str) -> str:

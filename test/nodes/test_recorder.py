@@ -205,6 +205,22 @@ def test_tracks_without_any_image_are_told_with_the_remedy(graph, tmp_path):
     assert "`-r image:=/camera/image_raw -p image_transport:=compressed`" in said
 
 
+def test_images_that_the_pose_node_does_not_take_are_told(graph, tmp_path):
+    stand = Stand(graph)
+    process = graph.start("recorder", out=tmp_path, image_reliability="reliable")
+    stand.wait()
+    for number in range(3):
+        stand.frame(number, is_processed=False)
+        stand.outputs["tracks"].publish(tracks(1000 + number))
+    graph.spin_for(0.5)
+    code, said = graph.end(process)
+    assert code == 0, said
+    assert (
+        "no film and no contact sheet: no image on /image has the stamp of any tracks (the last: "
+        "1000000000.200 s and 1000000100.200 s)"
+    ) in said
+
+
 def test_that_nothing_can_be_drawn_is_told_early_and_kept_until_the_camera_has_ended(
     graph, tmp_path
 ):
