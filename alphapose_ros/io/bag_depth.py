@@ -1,48 +1,16 @@
-"""Cameras of a bag as their CameraInfo tells, and depth brought to the pixels of the image."""
+"""Depth of a bag brought to the pixels of the image."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from alphapose_ros.frame import Camera, Frame
 from alphapose_ros.io.bag_transforms import STATIC, BagTransforms
 from alphapose_ros.lifting.camera import register, scaled
-from alphapose_ros.lifting.camera_info import read_camera
 from alphapose_ros.lifting.registered import check_frames, is_same_lens
 from alphapose_ros.lifting.resizing import resized
-
-
-class CameraReader:
-    """CameraInfo messages to cameras, read when they change.
-
-    A camera that cannot be read is none, so that no image is lost because of it.
-
-    Args:
-        report: gets what is wrong, once for each thing that a CameraInfo says.
-        is_rectified: whether the images have been rectified.
-    """
-
-    def __init__(self, report: Callable[[str], None], *, is_rectified: bool = False) -> None:
-        self._report, self._is_rectified = report, is_rectified
-        self._known: tuple = ()
-        self._camera: Camera | None = None
-
-    def __call__(self, info: Any | None) -> Camera | None:
-        """Return the camera, the same object as long as the messages say the same."""
-        if info is None:
-            return None
-        told = told_by(info)
-        if told != self._known:
-            self._known, self._camera = told, None
-            try:
-                self._camera = read_camera(info, is_rectified=self._is_rectified)
-            except ValueError as error:
-                self._report(str(error))
-        return self._camera
 
 
 def on_image(
@@ -82,17 +50,3 @@ def on_image(
             "it too, or depth that is registered to the image"
         )
     return register(metres, camera, picture_camera, move)
-
-
-def told_by(info: Any) -> tuple:
-    """Return what a CameraInfo says, such that it can be compared; as bytes NaN equals itself."""
-    matrix = info.k if hasattr(info, "k") else info.K
-    coefficients = info.d if hasattr(info, "d") else info.D
-    projection = info.p if hasattr(info, "p") else info.P
-    roi = info.roi
-    return (
-        np.array((*matrix, *projection, *coefficients)).tobytes(),
-        info.distortion_model,
-        (info.width, info.height, info.binning_x, info.binning_y),
-        (roi.x_offset, roi.y_offset, roi.width, roi.height),
-    )

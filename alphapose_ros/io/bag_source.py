@@ -16,13 +16,15 @@ from alphapose_ros.config import LiftingConfig
 from alphapose_ros.frame import Frame
 from alphapose_ros.images import read_depth, read_image
 from alphapose_ros.io.bag import BagError, BagMessage, BagReader, header_ns
-from alphapose_ros.io.bag_depth import CameraReader, on_image, told_by
+from alphapose_ros.io.bag_depth import on_image
 from alphapose_ros.io.bag_pairing import Stamped, pair
 from alphapose_ros.io.bag_salvage import SalvageReader, at, messages_left, open_bag
 from alphapose_ros.io.bag_topics import COMPRESSED, IMAGE, BagTopic, BagTopics, choose
 from alphapose_ros.io.bag_transforms import MOVING, STATIC, BagTransforms
 from alphapose_ros.io.ends import Item, Problem
 from alphapose_ros.lifting.camera_info import doubt
+from alphapose_ros.lifting.camera_reader import CameraReader
+from alphapose_ros.lifting.registered import camera_of_depth
 
 USUAL_SLOP_S = LiftingConfig().slop_s
 TRANSFORMS = ("tf2_msgs/msg/TFMessage", "tf/msg/tfMessage")  # the second one in ROS 1
@@ -80,6 +82,7 @@ class BagSource:
         self._camera = CameraReader(
             lambda what: self._note_once(self.topics.camera_info, what), is_rectified=is_rectified
         )
+        self._own_camera = CameraReader(lambda what: None)  # which is told by the one above
         self._depth_camera = CameraReader(
             lambda what: self._note_once(self.topics.depth_camera_info, what)
         )
@@ -218,8 +221,8 @@ class BagSource:
             return None
         try:
             camera = self._depth_camera(depth.info)
-            if info and depth.info and told_by(info) == told_by(depth.info):
-                camera = frame.camera  # of the image, also where that is rectified
+            if frame.camera is not None:
+                camera = camera_of_depth(frame.camera, self._own_camera(info), camera)
             place = depth.message.header.frame_id
             return on_image(metres, frame, camera, place, self._transforms)
         except ValueError as error:

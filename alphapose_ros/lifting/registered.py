@@ -36,6 +36,22 @@ def check_registered(
     check_frames(frame_id, depth_frame_id, OF_ONE_LENS if depth_camera is None else "")
 
 
+def camera_of_depth(camera: Camera, own: Camera | None, said: Camera | None) -> Camera | None:
+    """Return the camera of depth as its CameraInfo means it.
+
+    What says the same as that of the image speaks of the image's camera. That is another than
+    either says where the image has been rectified: both tell of the lens.
+
+    Args:
+        camera: of the image, as it came.
+        own: as the image's CameraInfo tells it, by K, if it does.
+        said: as that of depth tells it, if it does.
+    """
+    if said is None or own is None or not is_same_lens(said, own):
+        return said
+    return camera
+
+
 def check_frames(frame_id: str, depth_frame_id: str, advice: str = "") -> None:
     """Refuse depth in another frame than the image; nothing is said of where one has no name.
 
@@ -54,6 +70,8 @@ def check_frames(frame_id: str, depth_frame_id: str, advice: str = "") -> None:
 
 def is_same_lens(first: Camera, second: Camera) -> bool:
     """Tell whether two cameras see the same, but for the size of their images."""
+    if first is second:
+        return True
     try:
         resized_first = scaled(first, second.width, second.height)
     except ValueError:  # sides of another ratio

@@ -96,7 +96,7 @@ def to_frame(
         image: raw, or a JPEG or PNG file.
         index: running number in the stream.
         info: what the driver says of the camera.
-        read: makes a camera of ``info``; read_camera(), or a Calibration, which never raises.
+        read: makes a camera of ``info``; read_camera(), or a CameraReader, which never raises.
         stamp_ns: when it was taken, where that is not what it says.
 
     Raises:
@@ -109,39 +109,6 @@ def to_frame(
         index=index,
         camera=None if info is None else (read or read_camera)(info),
     )
-
-
-class Calibration:
-    """CameraInfo messages to cameras, read when they change; what is wrong is said once.
-
-    A camera that cannot be read is none, so that no image is lost because of it.
-
-    Args:
-        report: gets what is wrong and its remedy.
-        is_rectified: whether the images have been rectified.
-    """
-
-    def __init__(self, report: Callable[[str], None], *, is_rectified: bool = False) -> None:
-        self._report, self._is_rectified = report, is_rectified
-        self._known: tuple | None = None
-        self._camera: Camera | None = None
-        self._told: set[str] = set()  # two publishers may take turns
-
-    def __call__(self, info: CameraInfo) -> Camera | None:
-        """Return the camera, the same object as long as the messages say the same."""
-        size = (info.width, info.height, info.binning_x, info.binning_y)
-        numbers = np.array((*info.k, *info.p, *info.d)).tobytes()  # as bytes NaN equals itself
-        told = (*size, info.roi, info.distortion_model, numbers)
-        if told != self._known:
-            self._known = told
-            try:
-                self._camera = read_camera(info, is_rectified=self._is_rectified)
-            except ValueError as error:
-                self._camera = None
-                if str(error) not in self._told:
-                    self._told.add(str(error))
-                    self._report(str(error))
-        return self._camera
 
 
 def to_image(image: np.ndarray, header: Header) -> Image:

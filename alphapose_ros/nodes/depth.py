@@ -16,9 +16,10 @@ from alphapose_ros.config import Config, LiftingConfig
 from alphapose_ros.frame import Camera, Frame
 from alphapose_ros.images import read_depth
 from alphapose_ros.lifting.camera import register, scaled
-from alphapose_ros.lifting.registered import check_registered, is_same_lens
+from alphapose_ros.lifting.camera_reader import CameraReader
+from alphapose_ros.lifting.registered import camera_of_depth, check_registered
 from alphapose_ros.lifting.resizing import resized
-from alphapose_ros.nodes.conversions import Calibration, to_ns
+from alphapose_ros.nodes.conversions import to_ns
 from alphapose_ros.nodes.image_subscription import ImageSubscription
 from alphapose_ros.nodes.info_subscription import InfoSubscription
 from alphapose_ros.nodes.losses import Losses
@@ -168,8 +169,8 @@ class DepthReader:
         self._config, self._find = config, find
         self._offset = offset_transform(config.depth_offset) if config.depth_offset else None
         self._wrong_info = ""
-        self._calibration = Calibration(self._on_wrong_info)
-        self._colour_calibration = Calibration(lambda problem: None)  # told by who receives it
+        self._calibration = CameraReader(self._on_wrong_info)
+        self._colour_calibration = CameraReader(lambda problem: None)  # told by who receives it
 
     def __call__(
         self, frame: Frame, info: CameraInfo | None, depth: DepthArrival | None
@@ -223,25 +224,14 @@ class DepthReader:
         camera = replace(scaled(frame.camera, width, height), width=width, height=height)
         if self._config.depth_registered:
             found = resized(metres, width, height)
-            depth_camera = self._said_camera(camera, info, depth.camera_info)
+            said, own = self._calibration(depth.camera_info), self._colour_calibration(info)
+            depth_camera = camera_of_depth(camera, own, said)
             check_registered(frame.frame_id, image.header.frame_id, camera, depth_camera)
             return found
         transform = self._offset
         if transform is None:
             transform = self._find(frame.frame_id, image.header.frame_id, frame.stamp_ns)
         return register(metres, self._depth_camera(depth.camera_info), camera, transform)
-
-    def _said_camera(
-        self, camera: Camera, info: CameraInfo, depth_info: CameraInfo | None
-    ) -> Camera | None:
-        """Return the camera of depth that should be registered, if its driver says one."""
-        if depth_info is None:
-            return None
-        said, own = self._calibration(depth_info), self._colour_calibration(info)
-        if said is None or own is None:
-            return said
-        # What says the same as the image's message speaks of its camera, also of rectified images.
-        return camera if is_same_lens(said, own) else said
 
     def _depth_camera(self, info: CameraInfo | None) -> Camera:
         if info is None:

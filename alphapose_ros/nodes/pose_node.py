@@ -23,8 +23,9 @@ from std_srvs.srv import SetBool, Trigger
 
 from alphapose_ros.config import Config, leaves
 from alphapose_ros.following.records import NOBODY
+from alphapose_ros.lifting.camera_reader import CameraReader
 from alphapose_ros.memory import give_back_memory
-from alphapose_ros.nodes.conversions import Calibration, to_frame
+from alphapose_ros.nodes.conversions import to_frame
 from alphapose_ros.nodes.diagnostics import ERROR, OK, Judgement, diagnostic_array, status
 from alphapose_ros.nodes.health import Health, Report, memory_report
 from alphapose_ros.nodes.outputs import Done, Outputs
@@ -159,7 +160,7 @@ class PoseNode(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         done = super().on_activate(state)  # outputs first: the worker publishes
         self._health = Health()
-        self._calibration = Calibration(
+        self._calibration = CameraReader(
             self.get_logger().error, is_rectified=self._config.image_rectified
         )
         self._outputs.begin(self._pipeline.skeleton)

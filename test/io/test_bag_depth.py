@@ -169,22 +169,26 @@ def test_depth_of_another_ratio_of_sides_is_registered_or_told(tmp_path):
     assert middles(items) == [1.0] and source.problems == []
 
 
-def rectified(topic="/camera/image_rect"):
-    """Pictures and their depth, both rectified, beside the CameraInfo of the raw ones."""
-    names = {"/camera": "camera_info", "/camera/depth": "camera_info"}
-    sent = [*made.camera(2, topic, with_info=False), *with_depth(2)]
+def rectified(topic="/camera/image_rect", parts=1):
+    """Pictures and their depth, both rectified, beside the CameraInfo of the raw ones.
+
+    Depth has one pixel for so many of the image, each way.
+    """
+    width, height = 64 // parts, 48 // parts
+    sent = [*made.camera(2, topic, with_info=False), *with_depth(2, shape=(height, width))]
     sent = [one for one in sent if one.topic in (topic, DEPTH)]
-    for folder, name in names.items():
-        said = made.info(made.START_NS)
+    for folder, size, scale in (("", (64, 48), 1), ("/depth", (width, height), 1 / parts)):
+        said = made.info(made.START_NS, fx=50.0 * scale, size=size)
         said.d[0] = -0.3
-        said.p[:] = [40, 0, 30, 0, 0, 41, 20, 0, 0, 0, 1, 0]
-        sent.append(made.Sent(f"{folder}/{name}", made.INFO, made.START_NS, said))
+        said.p[:] = scale * np.array([40, 0, 30, 0, 0, 41, 20, 0, 0, 0, 1 / scale, 0])
+        sent.append(made.Sent(f"/camera{folder}/camera_info", made.INFO, made.START_NS, said))
     return sent
 
 
-def test_a_bag_of_rectified_images_is_read_by_p_and_depth_stays_theirs(tmp_path):
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_bag_of_rectified_images_is_read_by_p_and_depth_stays_theirs(tmp_path, parts):
     topics = BagTopics(image="/camera/image_rect")
-    path = made.write(tmp_path / "bag", rectified())
+    path = made.write(tmp_path / "bag", rectified(parts=parts))
     source, items = made.frames(path, topics, is_rectified=True)
     camera = items[0].frame.camera
     assert camera.matrix.tolist() == [[40, 0, 30], [0, 41, 20], [0, 0, 1]]

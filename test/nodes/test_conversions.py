@@ -15,9 +15,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from alphapose_ros.lifting.camera_info import read_camera
+from alphapose_ros.lifting.camera_reader import CameraReader
 from alphapose_ros.messages import rows_of
 from alphapose_ros.nodes.conversions import (
-    Calibration,
     fields_of,
     flat,
     to_frame,
@@ -146,47 +146,20 @@ def test_reading_a_camera_leaves_the_message_as_it_is():
     assert list(said.d) == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("d", [[1, 2, 3], [1, 2, 3, np.nan]])
-def test_a_bad_camera_is_reported_once_and_costs_no_image(d):
+def test_a_bad_camera_costs_no_image():
     reports = []
-    calibration = Calibration(reports.append)
-    for index in range(5):
-        frame = to_frame(to_image(BGR, HEADER), index, info("plumb_bob", d), calibration)
-        assert frame.camera is None
-    assert len(reports) == 1
-    assert "plumb_bob has 4 or 5 coefficients" in reports[0]
-    assert calibration(info("plumb_bob", [1, 2, 3, 4])).distortion.tolist() == [1, 2, 3, 4]
-    assert calibration(info("plumb_bob", [1, 2])) is None
-    assert len(reports) == 2
-    for _ in range(3):  # a good one and a bad one in turns
-        assert calibration(info()) is not None
-        assert calibration(info("plumb_bob", d)) is None
-    assert len(reports) == 2
+    read = CameraReader(reports.append)
+    frame = to_frame(to_image(BGR, HEADER), 0, info("plumb_bob", [1, 2, 3]), read)
+    assert frame.camera is None and len(reports) == 1
+    frame = to_frame(to_image(BGR, HEADER), 1, info(), read)
+    np.testing.assert_array_equal(frame.camera.matrix, np.reshape(K, (3, 3)))
 
 
-def test_a_camera_is_read_anew_only_when_something_of_it_changed():
-    calibration = Calibration(pytest.fail)
-    camera = calibration(info())
-    later = info(header=Header(stamp=Time(sec=13), frame_id="camera"))
-    assert calibration(later) is camera
-    changes = [
-        {"k": [601.0, *K[1:]]},
-        {"d": [1, 2, 3, 4]},
-        {"model": "rational_polynomial", "d": range(8)},
-        {"width": 320},
-        {"binning_x": 2},
-        {"roi": RegionOfInterest(x_offset=1)},
-    ]
-    for change in changes:
-        assert calibration(info(**change)) is not calibration(info()), change
-
-
-def test_the_camera_of_rectified_images_is_read_from_p_and_anew_when_that_changes():
-    p = [500.0, 0.0, 310.0, 0.0, 0.0, 510.0, 230.0, 0.0, 0.0, 0.0, 1.0, 0.0]
-    calibration = Calibration(pytest.fail, is_rectified=True)
-    camera = calibration(info("mirror_ball", [1], p=p))
-    np.testing.assert_array_equal(camera.matrix, [[500, 0, 310], [0, 510, 230], [0, 0, 1]])
-    assert calibration(info("mirror_ball", [1], p=[400.0, *p[1:]])).matrix[0, 0] == 400
+def test_a_camera_is_read_anew_only_when_a_message_says_something_else():
+    read = CameraReader(pytest.fail)
+    camera = read(info())
+    assert read(info(header=Header(stamp=Time(sec=13), frame_id="camera"))) is camera
+    assert read(info(roi=RegionOfInterest(x_offset=1))) is not camera
 
 
 def test_stamps_are_nanoseconds():
