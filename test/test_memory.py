@@ -74,7 +74,8 @@ def test_so_do_those_of_a_process_that_imports_a_node():
     ("size", "is_on_heap"), [(MAPPED_BYTES // 2, True), (2 * MAPPED_BYTES, False)]
 )
 def test_only_large_blocks_are_the_systems_own(size, is_on_heap):
-    assert (int(run(BLOCKS.format(size=size)).stdout) >= size) == is_on_heap
+    grown = int(run(BLOCKS.format(size=size)).stdout)  # some may have been free
+    assert (grown > 0.9 * size) == is_on_heap
     assert size < KEPT_BYTES
 
 

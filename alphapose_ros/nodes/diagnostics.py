@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import sys
 from collections import deque
@@ -70,15 +71,16 @@ class Statistics:
 
         Args:
             tracks: what was published.
-            latency_ms: from the image's stamp to the publishing of its tracks.
+            latency_ms: from the image's stamp to the publishing of its tracks; NaN: not known.
             stage_ms: duration of each stage.
         """
         self.people = int((tracks.detection_rows >= 0).sum())
         tracked = set(tracks.ids[tracks.states == TrackState.TRACKED].tolist())
         self.tracks += len(tracked - self._confirmed)
         self._confirmed = (self._confirmed & set(tracks.ids.tolist())) | tracked
-        self._latencies_ms.append(latency_ms)
-        self._recent_ms.append(latency_ms)
+        if not math.isnan(latency_ms):
+            self._latencies_ms.append(latency_ms)
+            self._recent_ms.append(latency_ms)
         for name, duration in stage_ms.items():
             self._stages_ms.setdefault(name, deque(maxlen=REMEMBERED)).append(duration)
 

@@ -363,7 +363,8 @@ class PoseNode(LifecycleNode):
             output = replace(done.config.output, privacy=True)
             done = done._replace(config=replace(done.config, output=output))
         self._outputs.tell(done)
-        age_ms = (self.get_clock().now().nanoseconds - done.frame.stamp_ns) / 1e6
+        now_ns, stamp_ns = self.get_clock().now().nanoseconds, done.frame.stamp_ns
+        age_ms = (now_ns - stamp_ns) / 1e6 if stamp_ns else math.nan
         self._health.statistics.add(done.result.tracks, age_ms, done.result.stage_ms)
         self._outputs.show(done)
 

@@ -154,9 +154,10 @@ class Reception:
         taken_ns = now_ns if self.is_unstamped else stamp_ns
         arrival = Arrival(image, self.received, self._camera_info, taken_ns)
         self.received += 1
-        age_ns = now_ns - taken_ns
-        self._ages_ms.append(age_ns / 1e6)
-        self._recent_ms.append(age_ns / 1e6)
+        if taken_ns:  # else its age is not known
+            age_ms = (now_ns - taken_ns) / 1e6
+            self._ages_ms.append(age_ms)
+            self._recent_ms.append(age_ms)
         self._take(arrival)
 
     def _on_info(self, info: CameraInfo) -> None:

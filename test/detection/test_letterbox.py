@@ -27,6 +27,7 @@ TORCH, ONNX = Compute(runtime="torch"), Compute(runtime="onnx")
 
 @pytest.fixture(scope="module")
 def graph(person_weights, tmp_path_factory):
+    pytest.importorskip("torch", minversion="2.10")
     path = tmp_path_factory.mktemp("graph") / "person.onnx"
     export(find_weights("yolox_nano_person"), path, person_weights)
     return path

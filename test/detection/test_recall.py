@@ -54,5 +54,5 @@ def test_pose_nms_removes_what_low_thresholds_find_twice(found):
 
 def test_pose_nms_loses_hardly_anybody(found):
     (_, usual), (before, after) = found
-    assert after.recall > before.recall - 0.06  # the box that stays may be the worse one
+    assert after.recall > before.recall - 0.07  # the box that stays may be the worse one
     assert after.recall > usual.recall + 0.02

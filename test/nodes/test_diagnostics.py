@@ -184,6 +184,16 @@ def test_latencies_are_those_since_the_last_report_and_those_of_all_time():
     assert statistics.figures()["pose_ms_p50"] == "10.0"
 
 
+def test_a_latency_that_is_not_known_counts_for_nothing():
+    statistics = Statistics()
+    statistics.add(nobody(), math.nan, {"pose": 5.0})
+    assert all(math.isnan(value) for value in statistics.take_recent_ms())
+    statistics.add(nobody(), 10.0, {})
+    assert statistics.take_recent_ms() == (10.0, 10.0)
+    assert statistics.figures()["latency_ms_p95"] == "10.0"
+    assert statistics.figures()["pose_ms_p50"] == "5.0"
+
+
 class FakeWorker:
     """Counts as it is told."""
 

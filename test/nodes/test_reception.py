@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import re
 import threading
 import weakref
@@ -361,6 +362,15 @@ def test_the_rate_follows_the_arrivals(graph, receive, monkeypatch):
     assert reception.rate_hz == pytest.approx(10, rel=0.05)
     now_s[0] += 10
     assert reception.rate_hz == 0
+
+
+def test_an_image_of_time_zero_has_no_age_nor_have_those_without_a_stamp(receive):
+    reception = receive().reception
+    reception._on_image(PICTURE)  # the first of a bag may be of time 0
+    assert math.isnan(reception.age_ms)
+    reception._on_image(PICTURE)  # the second says nothing
+    assert reception.is_unstamped
+    assert reception.age_ms == reception.take_recent_age_ms() == 0.0
 
 
 def test_images_wait_in_the_middleware_while_there_is_no_room(graph):

@@ -156,6 +156,7 @@ def test_a_graph_and_its_weights_have_one_digest(cache, monkeypatch):
 
 
 def test_graphs_give_what_the_network_gives(filled, tmp_path, pictures):
+    pytest.importorskip("torch", minversion="2.10")
     network = filled("osnet_ain_x1_0")
     chain = Chain(normalised, network, torch.nn.Identity())
     example = torch.zeros(2, 256, 128, 3, dtype=torch.uint8)

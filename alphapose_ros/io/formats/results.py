@@ -111,3 +111,9 @@ class Format:
                 f"{self.name} files need {error.name}, which is not installed: "
                 f"pip install {self.needs}"
             ) from None
+        except ImportError as error:  # it is installed, but does not load
+            if not self.needs:
+                raise
+            raise ValueError(
+                f"{self.name} files need {self.needs}, which cannot be loaded: {error}"
+            ) from None
