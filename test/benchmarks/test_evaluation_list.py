@@ -1,7 +1,6 @@
 """The frozen evaluation list: what it names, that it does not change, that copies are found."""
 
 import hashlib
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from decoding import DECODES_AS_KNOWN, WHY_NOT
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
@@ -86,6 +86,7 @@ def test_an_empty_list_has_nothing_in_common_with_anything():
     assert EvaluationList("# nothing\n").rows == []
 
 
+@pytest.mark.skipif(not DECODES_AS_KNOWN, reason=WHY_NOT)
 def test_the_command_fails_where_a_training_folder_holds_evaluation_pictures(data, tmp_path):
     np.savez(tmp_path / "hashes.npz", hashes=load_list().hashes[:1, 1])
     command = [sys.executable, BENCHMARKS / "evaluation_list.py", data, "--training", tmp_path]
@@ -98,9 +99,7 @@ def test_the_command_fails_where_a_training_folder_holds_evaluation_pictures(dat
     )
     assert done.returncode == 1, done.stderr
     assert "1 training pictures, 1 of them in the list" in done.stdout
-    others = re.findall("not as in the list: (.*)", done.stdout)
-    # Another FFmpeg decodes videos to other pixels.
-    assert [name for name in others if not re.search(r"\.mp4#", name)] == []
+    assert "not as in the list" not in done.stdout
 
 
 @pytest.mark.parametrize(("seed", "is_clean"), [(8999, True), (9000, False), (9099, False)])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from decoding import DECODES_AS_KNOWN, WHY_NOT
 
 pytest.importorskip("pycocotools", reason="needs pycocotools, see requirements-test.txt")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
@@ -22,6 +23,8 @@ def found(request, data, root):
     """For either thresholds: what is found, and what pose NMS leaves."""
     if request.param == "COCO":
         pictures = [picture for picture in coco_people(data) if picture.people]
+    elif not DECODES_AS_KNOWN:
+        pytest.skip(WHY_NOT)
     else:
         pictures = pets(data)[::6]
     config = load_config(root / "config/pose_nms/136.yaml")
@@ -54,5 +57,5 @@ def test_pose_nms_removes_what_low_thresholds_find_twice(found):
 
 def test_pose_nms_loses_hardly_anybody(found):
     (_, usual), (before, after) = found
-    assert after.recall > before.recall - 0.07  # the box that stays may be the worse one
+    assert after.recall > before.recall - 0.06  # the box that stays may be the worse one
     assert after.recall > usual.recall + 0.02

@@ -4,9 +4,9 @@ import importlib.util
 import itertools
 import sys
 
-import cv2
 import numpy as np
 import pytest
+from decoding import DECODES_AS_KNOWN, WHY_NOT
 
 from alphapose_ros import Frame, Pipeline
 from alphapose_ros.config import Config
@@ -88,10 +88,7 @@ def test_nobody_else_becomes_who_left_and_who_left_is_known_again(
     assert identity.share(again, {mine}, parts[4]) > 0.5
 
 
-@pytest.mark.skipif(
-    tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 7),
-    reason="its FFmpeg decodes the clip to other pixels",
-)
+@pytest.mark.skipif(not DECODES_AS_KNOWN, reason=WHY_NOT)
 def test_who_is_hidden_on_a_street_keeps_track_and_person(identity, data):
     """A patch hides somebody who walks alone, for one, two and three seconds."""
     config = Config()
