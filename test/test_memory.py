@@ -48,6 +48,26 @@ print(heap_end() - before)
 """
 
 
+CACHED = """
+import ctypes
+from alphapose_ros.memory import CACHED_SIZES, give_back_memory
+libc = ctypes.CDLL(None)
+class Figures(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "abcdefg"] + [("used", ctypes.c_size_t)] + [
+        (name, ctypes.c_size_t) for name in "hi"
+    ]
+libc.mallinfo2.restype = Figures
+libc.malloc.restype = ctypes.c_void_p
+libc.malloc.argtypes, libc.free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
+give_back_memory()
+before = libc.mallinfo2().used
+[libc.free(block) for block in [libc.malloc(n) for n in CACHED_SIZES for _ in range(7)]]
+cached = libc.mallinfo2().used  # freed blocks of a thread count as used
+give_back_memory()
+print(cached - before, libc.mallinfo2().used - before, 7 * sum(CACHED_SIZES))
+"""
+
+
 def run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
@@ -87,3 +107,10 @@ def test_names_of_attributes_that_were_looked_up_are_given_back():
         pytest.skip("this Python does not keep them")
     give_back_memory()
     assert sys.getrefcount(name) == 2
+
+
+@of_glibc
+def test_freed_blocks_of_the_thread_are_given_back():
+    cached, left, held = map(int, run(CACHED).stdout.split())
+    assert cached > 0.9 * held
+    assert left < 0.1 * held

@@ -282,8 +282,8 @@ class PoseNode(LifecycleNode):
         self._pipeline = self._worker = None
         self._leave_space()
         self._health.detach()
-        give_back_memory()
         forget_destroyed(self)
+        give_back_memory()
 
     # Services
 
