@@ -51,63 +51,64 @@ def poses_to_message(poses: Poses, about: About, dialect: Dialect) -> Any:
         image_width=about.width,
         image_height=about.height,
         skeleton_id=poses.skeleton.id,
-        people=_people(poses, ids, poses.keypoints, about, dialect),
+        people=_people(poses, ids, [True] * len(poses), about, dialect) if len(poses) else [],
     )
 
 
 def _people(
     poses: Poses,
     detection_ids: Sequence[int],
-    keypoints: Sequence[np.ndarray],
+    are_seen: Sequence[bool],
     about: About,
     dialect: Dialect,
 ) -> list[Any]:
-    unknown, flat = [_NOTHING] * len(poses), dialect.flat
-    lifted = unknown if poses.keypoints_3d is None else poses.keypoints_3d
+    are_known = [False] * len(poses)
+    if about.embeddings and poses.embeddings is not None:
+        are_known = np.isfinite(poses.embeddings).all(axis=1).tolist()
+    are_lifted = [True] * len(poses)
     return dialect.rows_of(
         dialect.msgs.PersonPose,
         detection_id=detection_ids,
         score=poses.scores.tolist(),
         bbox=to_xywh(poses.boxes).astype(np.float32),
         bbox_score=poses.box_scores.tolist(),
-        keypoints=map(flat, keypoints),
-        keypoints_3d=map(flat, lifted),
-        keypoints_3d_covariance=map(flat, unknown),
-        embedding=map(flat, _embeddings(poses) if about.embeddings else unknown),
+        keypoints=_rows(poses.keypoints, are_seen, dialect),
+        keypoints_3d=_rows(poses.keypoints_3d, are_lifted, dialect),
+        keypoints_3d_covariance=_rows(None, are_lifted, dialect),
+        embedding=_rows(poses.embeddings, are_known, dialect),
     )
 
 
-def _embeddings(poses: Poses) -> Sequence[np.ndarray]:
-    """Return what each row looks like, nothing where that is not known."""
-    if poses.embeddings is None:
-        return [_NOTHING] * len(poses)
-    is_known = np.isfinite(poses.embeddings).all(axis=1)
+def _rows(values: np.ndarray | None, are_told: Sequence[bool], dialect: Dialect) -> list[Any]:
+    """Return each row of (N, ...) as an array of a message, an empty one where it is not told."""
+    is_any = values is not None and any(are_told)
+    flat = dialect.flat(values if is_any else _NOTHING)  # as a whole, which is far faster
+    length = len(flat) // len(are_told)
+    starts = range(0, length * len(are_told), length) if is_any else [0] * len(are_told)
     return [
-        row if known else _NOTHING for row, known in zip(poses.embeddings, is_known, strict=True)
+        flat[start : start + length * is_told]
+        for start, is_told in zip(starts, are_told, strict=True)
     ]
 
 
 def tracks_to_message(tracks: Tracks, about: About, dialect: Dialect) -> Any:
     """Make a TrackedPersonArray; people who were not seen carry no keypoints."""
-    rows, bodies = tracks.detection_rows.tolist(), tracks.poses.keypoints
-    detection_ids = [about.first_id + row if row >= 0 else 0 for row in rows]
-    seen = [body if row >= 0 else _NOTHING for body, row in zip(bodies, rows, strict=True)]
-    poses = _people(tracks.poses, detection_ids, seen, about, dialect)
     return dialect.msgs.TrackedPersonArray(
         header=about.header,
         image_frame_id=about.header.frame_id,
         image_width=about.width,
         image_height=about.height,
         skeleton_id=tracks.poses.skeleton.id,
-        people=_tracked(tracks, poses, dialect),
+        people=_tracked(tracks, about, dialect) if len(tracks) else [],
     )
 
 
-def _tracked(tracks: Tracks, poses: list[Any], dialect: Dialect) -> list[Any]:
-    msgs, nowhere = dialect.msgs, np.full((len(tracks), 3), np.nan)
-    positions = nowhere if tracks.positions is None else tracks.positions
-    velocities = nowhere if tracks.velocities is None else tracks.velocities
-    facings = nowhere if tracks.facings is None else tracks.facings
+def _tracked(tracks: Tracks, about: About, dialect: Dialect) -> list[Any]:
+    msgs, count, rows = dialect.msgs, len(tracks), tracks.detection_rows.tolist()
+    detection_ids = [about.first_id + row if row >= 0 else 0 for row in rows]
+    has_position, positions = _triples(msgs.Point, tracks.positions, count, dialect)
+    has_velocity, velocities = _triples(msgs.Vector3, tracks.velocities, count, dialect)
+    has_facing, facings = _triples(msgs.Vector3, tracks.facings, count, dialect)
     return dialect.rows_of(
         msgs.TrackedPerson,
         track_id=tracks.ids.tolist(),
@@ -117,25 +118,30 @@ def _tracked(tracks: Tracks, poses: list[Any], dialect: Dialect) -> list[Any]:
         age=_durations(tracks.ages_s, dialect),
         time_since_update=_durations(tracks.unseen_s, dialect),
         hits=tracks.hits.tolist(),
-        position_source=_of_each(tracks.position_sources, PositionSource.NONE, len(tracks)),
-        position_valid=np.isfinite(positions).all(axis=1).tolist(),
-        position=_triples(msgs.Point, positions, dialect),
-        position_covariance=_nines(tracks.position_covariances, len(tracks)),
-        velocity_valid=np.isfinite(velocities).all(axis=1).tolist(),
-        velocity=_triples(msgs.Vector3, velocities, dialect),
-        velocity_covariance=_nines(tracks.velocity_covariances, len(tracks)),
-        facing_valid=np.isfinite(facings).all(axis=1).tolist(),
-        facing=_triples(msgs.Vector3, facings, dialect),
-        facing_std=_of_each(tracks.facing_stds, math.nan, len(tracks)),
+        position_source=_of_each(tracks.position_sources, PositionSource.NONE, count),
+        position_valid=has_position,
+        position=positions,
+        position_covariance=_nines(tracks.position_covariances, count),
+        velocity_valid=has_velocity,
+        velocity=velocities,
+        velocity_covariance=_nines(tracks.velocity_covariances, count),
+        facing_valid=has_facing,
+        facing=facings,
+        facing_std=_of_each(tracks.facing_stds, math.nan, count),
         velocity_2d=tracks.velocities_px,
-        pose=poses,
+        pose=_people(tracks.poses, detection_ids, [row >= 0 for row in rows], about, dialect),
     )
 
 
-def _triples(make: Callable[..., Any], values: np.ndarray, dialect: Dialect) -> list[Any]:
-    """Make a Point or a Vector3 of each of (T, 3)."""
+def _triples(
+    make: Callable[..., Any], values: np.ndarray | None, count: int, dialect: Dialect
+) -> tuple[list[bool], list[Any]]:
+    """Return which of (T, 3) are known, and a Point or a Vector3 of each; all NaN where none is."""
+    if values is None:
+        unknown = [math.nan] * count
+        return [False] * count, dialect.rows_of(make, x=unknown, y=unknown, z=unknown)
     x, y, z = values.T.tolist()  # as a whole, which is far faster than one by one
-    return dialect.rows_of(make, x=x, y=y, z=z)
+    return np.isfinite(values).all(axis=1).tolist(), dialect.rows_of(make, x=x, y=y, z=z)
 
 
 def _of_each(values: np.ndarray | None, unknown: float, count: int) -> list[Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import repeat
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,36 +24,49 @@ from alphapose_ros.images import read_image
 from alphapose_ros.lifting.camera_info import read_camera
 from alphapose_ros.messages import Dialect
 
+Setter = Callable[[Any, Any], None]  # of one attribute: message, value
+_consume = deque(maxlen=0).extend
+
 
 @cache
-def _form(make: type) -> tuple[frozenset[str], dict[str, bool]]:
-    """Return the fields of a message class, and what its messages hold beside them."""
+def _form(make: type) -> tuple[dict[str, Setter], dict[Setter, bool]]:
+    """Return what sets each field of a message class, and what its messages hold beside them."""
     sample = make()
     checks = getattr(sample, "_check_fields", None)  # there is none in Humble
-    beside = {} if checks is None else {"_check_fields": checks}
-    return frozenset(make.get_fields_and_field_types()), beside
+    beside = {} if checks is None else {make._check_fields.__set__: checks}
+    attribute = "{}" if checks else "_{}"  # the properties check, their attributes do not
+    names = make.get_fields_and_field_types()
+    return {name: getattr(make, attribute.format(name)).__set__ for name in names}, beside
 
 
 def fields_of(make: type, **columns: Iterable[Any]) -> list[Any]:
     """Make a message of each row of the columns, which are all of its fields.
 
     The constructors of rclpy's messages make every inner message anew before they take the one
-    that they are given, which is most of their time.
+    that they are given, and its properties copy every array: that is most of their time.
+
+    Args:
+        make: the class.
+        columns: values as messages hold them: float32[] as an array.array, float32[9] as a NumPy
+            array of float32, which is not copied.
 
     Raises:
         TypeError: a field is missing, or none of its.
+        ValueError: the columns are not of the same length.
     """
-    names, beside = _form(make)
-    if names != columns.keys():
-        raise TypeError(f"{make.__name__}: {sorted(names ^ columns.keys())} missing or unknown")
-    messages = []
-    for row in zip(*columns.values(), strict=True):
-        message = make.__new__(make)
-        for name, value in beside.items():
-            setattr(message, name, value)
-        for name, value in zip(columns, row, strict=True):
-            setattr(message, name, value)
-        messages.append(message)
+    setters, beside = _form(make)
+    if setters.keys() != columns.keys():
+        raise TypeError(f"{make.__name__}: {sorted(setters.keys() ^ columns)} missing or unknown")
+    values = {name: list(column) for name, column in columns.items()}
+    count = max(map(len, values.values()))
+    if any(len(column) != count for column in values.values()):
+        lengths = {name: len(column) for name, column in values.items()}
+        raise ValueError(f"{make.__name__}: columns must have one length, got {lengths}")
+    messages = [make.__new__(make) for _ in range(count)]
+    for set_value, value in beside.items():
+        _consume(map(set_value, messages, repeat(value)))
+    for name, column in values.items():  # by column: nothing but C for each value
+        _consume(map(setters[name], messages, column))
     return messages
 
 

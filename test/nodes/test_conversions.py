@@ -186,6 +186,11 @@ def test_messages_made_field_by_field_are_checked_where_that_is_asked_for():
     assert "The 'x' field must be of type 'float'" in done.stderr
 
 
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(ValueError, match=r"Vector3: .* one length, got {'x': 1, 'y': 2, 'z': 1}"):
+        fields_of(Vector3, x=[1.0], y=[2.0, 3.0], z=iter([4.0]))
+
+
 @pytest.mark.parametrize("columns", [{"x": [1.0], "y": [2.0]}, {name: [1.0] for name in "xyzw"}])
 def test_fields_that_are_missing_or_unknown_are_named(columns):
     with pytest.raises(TypeError, match=r"Vector3: \['[zw]'\] missing or unknown"):
