@@ -15,8 +15,10 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's mallo
 MAPPED_BYTES = 16 << 20  # images are smaller, networks larger
 KEPT_BYTES = 64 << 20  # of free memory, until give_back_memory()
 CACHED_SIZES = range(24, 1040, 16)  # of blocks that glibc keeps for each thread once they are freed
-CACHED_OF_SIZE = 16  # at most; 7 before glibc 2.42
-PAUSE_S = 1e-4
+# Before glibc 2.42 it keeps 7. Where one is asked for and none is kept, it keeps as many more as it
+# finds free: after 7, one that is found, and 7 kept with it, the next would make it keep 7 again.
+CACHED_OF_SIZE = 15
+PAUSE_S, PATIENCE_S = 1e-4, 0.1
 
 
 @cache
@@ -57,8 +59,8 @@ def give_back_memory() -> None:
         if hasattr(sys, name):
             getattr(sys, name)()
             break
-    with contextlib.suppress(AttributeError):  # no glibc
-        trim = _c_library().malloc_trim
+    trim = getattr(_c_library(), "malloc_trim", None)
+    if trim is not None:  # glibc
         _give_back_cached_blocks()
         trim(0)
 
@@ -72,8 +74,19 @@ def _give_back_cached_blocks() -> None:
     """
     library = _c_library()
     blocks = [library.malloc(size) for size in CACHED_SIZES for _ in range(CACHED_OF_SIZE)]
-    other = threading.Thread(target=lambda: [library.free(block) for block in blocks])
-    other.start()
+
+    def free() -> None:
+        for block in blocks:
+            library.free(block)
+
+    other = threading.Thread(target=free)
+    try:
+        other.start()
+    except RuntimeError:  # no more threads: they are kept as before
+        free()
+        return
     other.join()
-    while Path(f"/proc/self/task/{other.native_id}").exists():  # before Python 3.13 still ending
-        time.sleep(PAUSE_S)
+    end_s = time.monotonic() + PATIENCE_S
+    with contextlib.suppress(OSError):  # before Python 3.13 it is still ending
+        while Path(f"/proc/self/task/{other.native_id}").exists() and time.monotonic() < end_s:
+            time.sleep(PAUSE_S)

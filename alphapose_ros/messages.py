@@ -28,7 +28,8 @@ class Dialect:
     """How messages are made: of rclpy's classes, or of those of a bag's type store."""
 
     msgs: SimpleNamespace  # what makes our messages, by name, and Duration, Point, Vector3
-    flat: Callable[[np.ndarray], Any]  # array of any shape -> a float32[] or uint16[] of a message
+    # array of any shape -> a float32[] or uint16[] of a message, as are slices of it
+    flat: Callable[[np.ndarray], Any]
     rows_of: Callable[..., list[Any]] = rows_of  # many messages of one class
 
 
@@ -84,11 +85,7 @@ def _rows(values: np.ndarray | None, are_told: Sequence[bool], dialect: Dialect)
     is_any = values is not None and any(are_told)
     flat = dialect.flat(values if is_any else _NOTHING)  # as a whole, which is far faster
     length = len(flat) // len(are_told)
-    starts = range(0, length * len(are_told), length) if is_any else [0] * len(are_told)
-    return [
-        flat[start : start + length * is_told]
-        for start, is_told in zip(starts, are_told, strict=True)
-    ]
+    return [flat[row * length : (row + is_told) * length] for row, is_told in enumerate(are_told)]
 
 
 def tracks_to_message(tracks: Tracks, about: About, dialect: Dialect) -> Any:
@@ -128,7 +125,7 @@ def _tracked(tracks: Tracks, about: About, dialect: Dialect) -> list[Any]:
         facing_valid=has_facing,
         facing=facings,
         facing_std=_of_each(tracks.facing_stds, math.nan, count),
-        velocity_2d=tracks.velocities_px,
+        velocity_2d=tracks.velocities_px.copy(),  # that of the record is read-only
         pose=_people(tracks.poses, detection_ids, [row >= 0 for row in rows], about, dialect),
     )
 

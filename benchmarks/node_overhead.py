@@ -396,9 +396,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--size", default="1280x720")
-    parser.add_argument(
-        "--trips", type=int, default=TRIPS, help=f"round trips, {COUNTED} at least; 0: none"
-    )
+    trips_help = f"round trips, {COUNTED} at least, and {MORE} more of the pose node; 0: none"
+    parser.add_argument("--trips", type=int, default=TRIPS, help=trips_help)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options, _ = parser.parse_known_args()
     if options.serve:

@@ -172,8 +172,11 @@ def test_a_bayer_pattern_is_told_from_the_others(pattern):
 
 @pytest.mark.parametrize("encoding", ["bgr8", "8UC3"])
 @pytest.mark.parametrize("padding", [0, 3])
-def test_bgr_is_not_copied(encoding, padding):
+def test_bgr_is_not_copied_and_cannot_be_written_to(encoding, padding):
     data, step = sent(encoding, padding)
+    image = converted(bytearray(data), step, encoding)  # as a message's, which may be written to
+    assert not image.flags.owndata
+    assert not image.flags.writeable
     assert np.shares_memory(converted(data, step, encoding), np.frombuffer(data, np.uint8))
 
 

@@ -107,6 +107,28 @@ def test_messages_are_those_that_the_constructors_would_make(make, record):
     assert repr(make(record(), about(), RCLPY)) == repr(by_constructors)
 
 
+def test_somebody_unseen_may_come_before_others():
+    tracks = replace(some_tracks(), detection_rows=[-1, 0])
+    lost, seen = through_the_wire(tracks_to_message(tracks, about(), RCLPY)).people
+    assert len(lost.pose.keypoints) == 0
+    np.testing.assert_array_equal(seen.pose.keypoints, tracks.poses.keypoints[1].ravel())
+
+
+def test_what_is_empty_of_everybody_stays_empty():
+    poses = replace(some_poses(), embeddings=np.empty((2, 0)))
+    message = poses_to_message(poses, replace(about(), embeddings=True), RCLPY)
+    assert [len(person.embedding) for person in message.people] == [0, 0]
+
+
+def test_messages_may_be_changed_and_records_stay_as_they_are():
+    tracks = some_tracks()
+    for person in tracks_to_message(tracks, about(), RCLPY).people:
+        for changed in (person.velocity_2d, person.position_covariance, person.pose.bbox):
+            changed[:] = 5
+    np.testing.assert_array_equal(tracks.velocities_px, some_tracks().velocities_px)
+    np.testing.assert_array_equal(tracks.poses.boxes, some_tracks().poses.boxes)
+
+
 def test_what_people_look_like_is_told_only_where_it_is_known_and_wanted():
     looks = np.float32([[0.6, 0.8], [np.nan, np.nan]])
     poses = replace(some_poses(), embeddings=looks)

@@ -29,14 +29,15 @@ _consume = deque(maxlen=0).extend
 
 
 @cache
-def _form(make: type) -> tuple[dict[str, Setter], dict[Setter, bool]]:
-    """Return what sets each field of a message class, and what its messages hold beside them."""
-    sample = make()
-    checks = getattr(sample, "_check_fields", None)  # there is none in Humble
-    beside = {} if checks is None else {make._check_fields.__set__: checks}
+def _form(make: type) -> tuple[dict[str, Setter], bool | None]:
+    """Return what sets each field of a message class, and whether its messages check them.
+
+    None: they do not hold that, which is so in Humble.
+    """
+    checks = getattr(make(), "_check_fields", None)
     attribute = "{}" if checks else "_{}"  # the properties check, their attributes do not
     names = make.get_fields_and_field_types()
-    return {name: getattr(make, attribute.format(name)).__set__ for name in names}, beside
+    return {name: getattr(make, attribute.format(name)).__set__ for name in names}, checks
 
 
 def fields_of(make: type, **columns: Iterable[Any]) -> list[Any]:
@@ -54,7 +55,7 @@ def fields_of(make: type, **columns: Iterable[Any]) -> list[Any]:
         TypeError: a field is missing, or none of its.
         ValueError: the columns are not of the same length.
     """
-    setters, beside = _form(make)
+    setters, checks = _form(make)
     if setters.keys() != columns.keys():
         raise TypeError(f"{make.__name__}: {sorted(setters.keys() ^ columns)} missing or unknown")
     values = {name: list(column) for name, column in columns.items()}
@@ -63,8 +64,8 @@ def fields_of(make: type, **columns: Iterable[Any]) -> list[Any]:
         lengths = {name: len(column) for name, column in values.items()}
         raise ValueError(f"{make.__name__}: columns must have one length, got {lengths}")
     messages = [make.__new__(make) for _ in range(count)]
-    for set_value, value in beside.items():
-        _consume(map(set_value, messages, repeat(value)))
+    if checks is not None:
+        _consume(map(make._check_fields.__set__, messages, repeat(checks)))
     for name, column in values.items():  # by column: nothing but C for each value
         _consume(map(setters[name], messages, column))
     return messages
