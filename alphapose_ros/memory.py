@@ -68,9 +68,9 @@ def give_back_memory() -> None:
 def _give_back_cached_blocks() -> None:
     """Have the heap take back the freed blocks that glibc keeps for the calling thread.
 
-    malloc_trim() does not see them: each holds a page, of those where networks lay, and they become
-    more with every round trip through the lifecycle, over hundreds of them. What one thread takes
-    and another one frees lies with that one, and ends with it.
+    malloc_trim() does not see them: each may hold a page where networks lay, and they become more
+    with every round trip through the lifecycle, over hundreds of them. What one thread takes and
+    another one frees lies with that one, and ends with it.
     """
     library = _c_library()
     blocks = [library.malloc(size) for size in CACHED_SIZES for _ in range(CACHED_OF_SIZE)]
